@@ -1,0 +1,109 @@
+package newsroom
+
+// Policy is how a section's articles are approved. It is snapshotted when a revision is forwarded: a later change never
+// alters a running round.
+type Policy struct {
+	Version             int      `json:"version"`
+	Steps               []Step   `json:"steps"`
+	AuthorMayApprove    bool     `json:"author_may_approve"`
+	ForwarderMayApprove bool     `json:"forwarder_may_approve"`
+	CoolingOffMinutes   int      `json:"cooling_off_minutes"`  // wall-clock; 0: released at once
+	EditMinutes         int      `json:"edit_minutes"`         // working minutes for the bureau
+	ApproveMinutes      int      `json:"approve_minutes"`      // working minutes for each step
+	SecondSignMinutes   int      `json:"second_sign_minutes"`  // working minutes for the second signature
+	BlockingChecks      []string `json:"blocking_checks"`      // check codes that refuse a submit or forward
+	ReviewerReschedules bool     `json:"reviewer_reschedules"` // a reviewer's new release time asks again
+	BodyAfterPIN        bool     `json:"body_after_pin"`       // the mailed page hides the text until the PIN
+	DecideByReply       bool     `json:"decide_by_reply"`
+	DecideTOTP          bool     `json:"decide_totp"`
+}
+
+// Quorum says how many of an office's holders must approve.
+type Quorum string
+
+const (
+	QuorumAny Quorum = "any" // one is enough
+	QuorumAll Quorum = "all" // everyone who was asked
+	QuorumN   Quorum = "n"   // N of them
+)
+
+// Step is one office of a sequence.
+type Step struct {
+	Office string `json:"office"`
+	Quorum Quorum `json:"quorum"`
+	N      int    `json:"n,omitempty"`
+}
+
+// DefaultPolicy asks any one holder of office: 4 working hours to edit, one working day to approve and to sign second.
+func DefaultPolicy(office string) Policy {
+	return Policy{
+		Version: 1, Steps: []Step{{Office: office, Quorum: QuorumAny}},
+		EditMinutes: 240, ApproveMinutes: WorkingDay, SecondSignMinutes: WorkingDay,
+	}
+}
+
+// Seat is one person who may decide for an office at a moment: its holder, or the holder's deputy under a dated delegation.
+type Seat struct {
+	Office     string
+	Person     string
+	OnBehalfOf string // the holder who delegated; "" when it is the holder
+}
+
+// Capacity is the standing the record keeps for a decision from s.
+func (s Seat) Capacity() Capacity {
+	if s.OnBehalfOf != "" {
+		return AsDeputy
+	}
+	return AsApprover
+}
+
+// Ask is an open question to one person about one revision: the mailed link.
+type Ask struct {
+	ID         string
+	Round      int
+	Step       int
+	Revision   int
+	Hash       string
+	Seat       Seat
+	Escalation bool // asked in addition when the time was over; never needed for "all"
+}
+
+// Verdict is one person's settled decision on a revision.
+type Verdict struct {
+	Person string
+	Step   int
+	Move   Move
+}
+
+// Asked returns who is asked at step: the office's seats without those whom the policy excludes.
+func (p Policy) Asked(step int, seats []Seat, author, forwarder string) []Seat {
+	var asked []Seat
+	seen := map[string]bool{}
+	for _, s := range seats {
+		if s.Office != p.Steps[step].Office || seen[s.Person] {
+			continue
+		}
+		if p.excluded(s.Person, author, forwarder) || (s.OnBehalfOf != "" && p.excluded(s.OnBehalfOf, author, forwarder)) {
+			continue
+		}
+		seen[s.Person] = true
+		asked = append(asked, s)
+	}
+	return asked
+}
+
+func (p Policy) excluded(person, author, forwarder string) bool {
+	return (person == author && !p.AuthorMayApprove) || (person == forwarder && !p.ForwarderMayApprove)
+}
+
+// Settled reports whether the approvals given at step are enough, of asked people (escalations not counted).
+func (p Policy) Settled(step, approvals, asked int) bool {
+	switch s := p.Steps[step]; s.Quorum {
+	case QuorumAll:
+		return approvals >= asked && approvals > 0
+	case QuorumN:
+		return approvals >= s.N
+	default:
+		return approvals >= 1
+	}
+}

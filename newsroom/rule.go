@@ -1,0 +1,491 @@
+package newsroom
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Request is a move that somebody asks for, as its door recorded it. ID comes from the caller and makes repeats harmless.
+type Request struct {
+	ID        string     `json:"id"`
+	ArticleID string     `json:"article_id"`
+	ActorID   string     `json:"actor_id"` // "" for the workflow
+	Door      Door       `json:"door"`
+	Move      Move       `json:"move"`
+	Revision  int        `json:"revision"`     // the newest frozen revision the caller saw; 0: not said
+	Hash      string     `json:"content_hash"` // the hash the caller saw; mandatory to decide
+	Code      ReasonCode `json:"reason_code"`
+	Reason    string     `json:"reason"`
+	ReleaseAt *time.Time `json:"release_at,omitempty"` // reschedule
+	Target    string     `json:"target,omitempty"`     // hand_over: the reviewer to hold the lock
+	Kind      ChangeKind `json:"kind,omitempty"`       // revise
+	Note      Correction `json:"note,omitzero"`        // revise: first text of the public note
+	AskID     string     `json:"ask_id,omitempty"`     // link door: the ask whose token was shown
+	Comment   string     `json:"comment,omitempty"`    // forward: note to the leader; comment: the text
+}
+
+// Situation is everything the rules look at, read under the article's lock.
+type Situation struct {
+	Now      time.Time
+	Article  Article
+	Actor    Person   // zero for the workflow
+	Policy   Policy   // the section's policy, or the snapshot of the running round
+	Draft    Content  // the working text
+	Frozen   string   // content hash of revision Article.Revision as stored; "" none
+	Computed string   // content hash recomputed from the stored bytes of that revision; release only
+	Seats    []Seat   // who holds the policy's offices now
+	Asks     []Ask    // open asks
+	Verdicts []Verdict
+	Target   Person   // hand_over: whom to
+	Blocking []string // codes of the findings that the policy makes blocking
+}
+
+// Ruling is what follows from an allowed move. The store carries it out in one transaction.
+type Ruling struct {
+	Move       Move
+	Capacity   Capacity
+	OnBehalfOf string
+	From, To   Stage
+	Then       Public
+	Freeze     bool   // the draft becomes the next revision (unless it equals the newest)
+	Verdict    bool   // a decision row for the actor
+	CloseAsks  string // reason for closing every open ask; "" keeps them
+	OpenStep   int    // step whose Ask list is opened; -1 none
+	NewRound   bool
+	Ask        []Seat
+	Release    bool // settled: goes out now, in this transaction
+	ReleaseDue *time.Time
+	UndoUntil  *time.Time
+	Clock      ClockChange
+	Holder     *string // new holder of the edit lock; nil keeps
+	SecondDue  int     // working minutes to the second signature; 0 none
+	SecondDone bool
+	Freezing   bool   // hold the release: a "not me" report
+	Event      string // "" announces nothing
+	Nothing    bool   // allowed and already so: no row, no event (a no-op resubmit)
+}
+
+// ClockChange says what a move does to the working-time clock.
+type ClockChange string
+
+const (
+	ClockKeep       ClockChange = ""
+	ClockStop       ClockChange = "stop"
+	ClockForBureau  ClockChange = "review"
+	ClockForOffices ClockChange = "approval"
+)
+
+// Rule decides one move: a Ruling, or the MoveError that says why not. It is the only place that does, for every door.
+func Rule(s Situation, r Request) (Ruling, error) {
+	a := s.Article
+	refuse := func(code Refusal, params ...string) (Ruling, error) {
+		e := &MoveError{Code: code, Move: r.Move, Stage: a.Stage}
+		for i := 0; i+1 < len(params); i += 2 {
+			if e.Params == nil {
+				e.Params = map[string]string{}
+			}
+			e.Params[params[i]] = params[i+1]
+		}
+		return Ruling{}, e
+	}
+	if !r.Move.Known() {
+		return refuse(RefusedUnknownMove)
+	}
+	ways := Find(r.Move, a.Stage, a.Public)
+	if len(ways) == 0 {
+		if decides(r.Move) && len(s.Verdicts) > 0 {
+			if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == s.Actor.ID }) {
+				return refuse(RefusedDecided)
+			}
+			return refuse(RefusedSettled)
+		}
+		return refuse(RefusedStage)
+	}
+	if r.Revision != 0 && r.Revision != a.Revision {
+		return refuse(RefusedStale)
+	}
+	way, seat, code := pick(s, r, ways)
+	if code != "" {
+		return refuse(code)
+	}
+	if way.Reason {
+		if r.Code == "" || strings.TrimSpace(r.Reason) == "" {
+			return refuse(RefusedReason)
+		}
+		if !r.Code.Known() {
+			return refuse(RefusedReasonCode)
+		}
+	}
+	out := Ruling{
+		Move: r.Move, Capacity: capacity(way, seat, s), OnBehalfOf: seat.OnBehalfOf,
+		From: a.Stage, To: a.Stage, Then: a.Public, OpenStep: -1, Event: way.Event,
+	}
+	if way.To != "" {
+		out.To = way.To
+	}
+	if way.Then != "" {
+		out.Then = way.Then
+	}
+	if code := conditions(s, r, &out); code != "" {
+		return refuse(code)
+	}
+	return out, nil
+}
+
+// decides reports the moves by which an asked person settles or takes part in settling a round.
+func decides(m Move) bool { return m == MoveApprove || m == MoveRequestChanges || m == MoveReject }
+
+// pick finds the first way whose standing the actor has.
+func pick(s Situation, r Request, ways []Way) (Way, Seat, Refusal) {
+	code := RefusedRole
+	for _, w := range ways {
+		for _, c := range w.By {
+			seat, why := stands(s, r, c)
+			if why == "" {
+				return w, seat, ""
+			}
+			if why != RefusedRole {
+				code = why
+			}
+		}
+	}
+	return Way{}, Seat{}, code
+}
+
+// stands reports whether the actor has standing c here, and if not why.
+func stands(s Situation, r Request, c Capacity) (Seat, Refusal) {
+	a, p := s.Article, s.Actor
+	yes := func(ok bool) (Seat, Refusal) {
+		if ok {
+			return Seat{}, ""
+		}
+		return Seat{}, RefusedRole
+	}
+	if c == AsWorkflow {
+		return yes(r.Door == DoorClock)
+	}
+	if r.Door == DoorClock || !p.Active {
+		return Seat{}, RefusedRole
+	}
+	switch c {
+	case AsAuthor:
+		return yes(p.ID == a.AuthorID)
+	case AsReviewer:
+		return yes(p.Reviews(a.Section))
+	case AsHolder:
+		if p.Reviews(a.Section) && a.HolderID != p.ID {
+			return Seat{}, RefusedLocked
+		}
+		return yes(p.Reviews(a.Section))
+	case AsLeader:
+		return yes(p.Is(RoleLeader))
+	case AsAdmin:
+		return yes(p.Is(RoleAdmin))
+	case AsApprover, AsDeputy:
+		return seated(s, r)
+	default:
+		return Seat{}, RefusedRole
+	}
+}
+
+// seated finds the open ask that lets the actor decide. An undo and a "not me" look at the decision already given.
+func seated(s Situation, r Request) (Seat, Refusal) {
+	p := s.Actor
+	if r.Move == MoveUndo || r.Move == MoveNotMe {
+		if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == p.ID && v.Move == MoveApprove }) {
+			return Seat{}, ""
+		}
+		return Seat{}, RefusedRole
+	}
+	if !p.Is(RoleLeader) {
+		return Seat{}, RefusedRole
+	}
+	if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == p.ID && v.Step == s.Article.Step }) {
+		return Seat{}, RefusedDecided
+	}
+	for _, ask := range s.Asks {
+		if ask.Seat.Person != p.ID || ask.Step != s.Article.Step || (r.AskID != "" && ask.ID != r.AskID) {
+			continue
+		}
+		if ask.Revision != s.Article.Revision || ask.Hash != s.Frozen {
+			return Seat{}, RefusedStale
+		}
+		if s.Policy.excluded(p.ID, s.Article.AuthorID, s.Article.ForwardedBy) {
+			return Seat{}, RefusedConflict
+		}
+		return ask.Seat, ""
+	}
+	if r.AskID != "" {
+		return Seat{}, RefusedToken
+	}
+	return Seat{}, RefusedNotAsked
+}
+
+func capacity(w Way, seat Seat, s Situation) Capacity {
+	switch c := w.By[0]; {
+	case c == AsApprover && seat.Person != "":
+		return seat.Capacity()
+	case c == AsHolder && s.Article.HolderID != s.Actor.ID:
+		return AsAdmin
+	case len(w.By) > 1:
+		return standing(w.By, s)
+	default:
+		return c
+	}
+}
+
+// standing is the first of several capacities that the actor really has.
+func standing(by []Capacity, s Situation) Capacity {
+	for _, c := range by {
+		if _, why := stands(s, Request{}, c); why == "" {
+			return c
+		}
+	}
+	return by[0]
+}
+
+// conditions holds what the table cannot say, and fills in what follows from the move.
+func conditions(s Situation, r Request, out *Ruling) Refusal {
+	a := s.Article
+	unlock := func() { out.Holder = new("") }
+	switch r.Move {
+	case MoveSubmit:
+		if len(s.Draft.Missing()) > 0 {
+			return RefusedIncomplete
+		}
+		if len(s.Blocking) > 0 {
+			return RefusedChecks
+		}
+		if stale(r, a.DraftHash) {
+			return RefusedStale
+		}
+		out.Freeze, out.Clock = true, ClockForBureau
+		unlock()
+	case MoveAbandon:
+		out.Clock = ClockStop
+		unlock()
+	case MoveClaim, MoveTakeOver:
+		out.Holder = &s.Actor.ID
+	case MoveReleaseClaim:
+		unlock()
+	case MoveHandOver:
+		if !s.Target.Reviews(a.Section) || s.Target.ID == a.HolderID {
+			return RefusedTarget
+		}
+		out.Holder = &s.Target.ID
+	case MoveRecall:
+		out.CloseAsks, out.Clock = "recalled", ClockStop
+		unlock()
+	case MoveReturn:
+		out.Clock = ClockStop
+		unlock()
+	case MoveForward, MoveResubmit:
+		return forward(s, r, out)
+	case MoveWithdrawRequest:
+		out.CloseAsks, out.Clock = "withdrawn", ClockForBureau
+	case MoveApprove:
+		return approve(s, r, out)
+	case MoveRequestChanges:
+		if r.Hash == "" || stale(r, s.Frozen) {
+			return RefusedStale
+		}
+		out.Verdict, out.CloseAsks, out.Clock = true, "settled", ClockStop
+		unlock()
+	case MoveReject:
+		if a.Stage == StageAwaitingApproval {
+			if r.Hash == "" || stale(r, s.Frozen) {
+				return RefusedStale
+			}
+			out.Verdict, out.CloseAsks = true, "settled"
+		}
+		out.Clock = ClockStop
+		unlock()
+	case MoveEmergencyRelease:
+		if a.Stage == StageInReview {
+			if len(s.Draft.Missing()) > 0 {
+				return RefusedIncomplete
+			}
+			if r.Hash == "" || stale(r, a.DraftHash) {
+				return RefusedStale
+			}
+			out.Freeze = true
+		} else if r.Hash == "" || stale(r, s.Frozen) {
+			return RefusedStale
+		}
+		out.Verdict, out.CloseAsks, out.Clock = true, "settled", ClockStop
+		out.Release, out.To, out.Then, out.SecondDue = true, StageReleased, PublicLive, s.Policy.SecondSignMinutes
+		unlock()
+	case MoveRelease:
+		if s.Computed != s.Frozen || s.Frozen == "" {
+			return RefusedHash
+		}
+		if a.Frozen {
+			return RefusedFrozen
+		}
+		if a.ReleaseDue != nil && a.ReleaseDue.After(s.Now) {
+			return RefusedTime
+		}
+		out.Release = true
+	case MoveReschedule:
+		return reschedule(s, r, out)
+	case MoveUnschedule:
+		if out.Capacity == AsReviewer && !s.Policy.ReviewerReschedules {
+			return RefusedRole
+		}
+		return reopen(s, out)
+	case MoveUndo:
+		if a.UndoUntil == nil || s.Now.After(*a.UndoUntil) {
+			return RefusedWindow
+		}
+		return reopen(s, out)
+	case MoveRevise:
+		if r.Kind != ChangeMinor && r.Kind != ChangeCorrection {
+			return RefusedNoCorrection
+		}
+		if s.Actor.ID != a.AuthorID {
+			out.Holder = &s.Actor.ID
+		}
+	case MoveWithdraw, MoveTakeDown:
+		out.SecondDue = s.Policy.SecondSignMinutes
+	case MoveRestore:
+		out.SecondDone = true
+	case MoveSecondSign:
+		if a.SecondBy == nil {
+			return RefusedStage
+		}
+		if a.FirstSigner == s.Actor.ID {
+			return RefusedSameSigner
+		}
+		out.SecondDone = true
+	case MoveNotMe:
+		out.Freezing = a.Stage != StageReleased
+	case MoveComment:
+		if strings.TrimSpace(r.Comment) == "" {
+			return RefusedReason
+		}
+	}
+	return ""
+}
+
+// stale reports that the caller named a hash and it is not the current one.
+func stale(r Request, current string) bool { return r.Hash != "" && r.Hash != current }
+
+// forward asks the first office for its approval of a frozen revision.
+func forward(s Situation, r Request, out *Ruling) Refusal {
+	a := s.Article
+	if len(s.Draft.Missing()) > 0 {
+		return RefusedIncomplete
+	}
+	if len(s.Blocking) > 0 {
+		return RefusedChecks
+	}
+	if stale(r, a.DraftHash) {
+		return RefusedStale
+	}
+	if s.Draft.ReleaseAt != nil && s.Draft.DisplayEnd != nil && !s.Draft.DisplayEnd.After(*s.Draft.ReleaseAt) {
+		return RefusedTime
+	}
+	if r.Move == MoveResubmit && a.DraftHash == s.Frozen {
+		out.Nothing, out.Event = true, ""
+		return ""
+	}
+	for step := range s.Policy.Steps {
+		asked := s.Policy.Asked(step, s.Seats, a.AuthorID, s.Actor.ID)
+		if len(asked) == 0 || (s.Policy.Steps[step].Quorum == QuorumN && len(asked) < s.Policy.Steps[step].N) {
+			return RefusedNobody
+		}
+		if step == 0 {
+			out.Ask = asked
+		}
+	}
+	out.Freeze, out.NewRound, out.OpenStep, out.CloseAsks, out.Clock = true, true, 0, "superseded", ClockForOffices
+	return ""
+}
+
+// approve counts one approval: it may leave the round open, open the next step, or settle it.
+func approve(s Situation, r Request, out *Ruling) Refusal {
+	a := s.Article
+	if r.Hash == "" || r.Hash != s.Frozen {
+		return RefusedStale
+	}
+	out.Verdict = true
+	given, asked := 1, 0
+	for _, v := range s.Verdicts {
+		if v.Step == a.Step && v.Move == MoveApprove {
+			given++
+		}
+	}
+	for _, ask := range s.Asks {
+		if ask.Step == a.Step && !ask.Escalation {
+			asked++
+		}
+	}
+	if !s.Policy.Settled(a.Step, given, asked) {
+		out.To, out.Event = a.Stage, ""
+		return ""
+	}
+	out.CloseAsks = "settled"
+	if next := a.Step + 1; next < len(s.Policy.Steps) {
+		out.Ask = s.Policy.Asked(next, s.Seats, a.AuthorID, a.ForwardedBy)
+		if len(out.Ask) == 0 {
+			return RefusedNobody
+		}
+		out.To, out.Event, out.OpenStep, out.Clock = a.Stage, "", next, ClockForOffices
+		return ""
+	}
+	out.Clock = ClockStop
+	out.Holder = new("")
+	settle(s, out)
+	return ""
+}
+
+// settle gives an approved revision its time: now, after the cooling-off, or at its embargo.
+func settle(s Situation, out *Ruling) {
+	due := s.Now
+	if s.Policy.CoolingOffMinutes > 0 {
+		due = s.Now.Add(time.Duration(s.Policy.CoolingOffMinutes) * time.Minute)
+		out.UndoUntil = &due
+	}
+	if at := s.Draft.ReleaseAt; at != nil && at.After(due) {
+		due = *at
+		out.To = StageScheduled
+	}
+	if due.After(s.Now) {
+		out.ReleaseDue = &due
+		return
+	}
+	out.Release, out.To, out.Then = true, StageReleased, PublicLive
+}
+
+// reschedule changes the release time, which is part of what was approved: a leader's own change is a decision on the new
+// revision; a reviewer's asks the office again.
+func reschedule(s Situation, r Request, out *Ruling) Refusal {
+	if r.ReleaseAt == nil || !r.ReleaseAt.After(s.Now) {
+		return RefusedTime
+	}
+	if end := s.Draft.DisplayEnd; end != nil && !end.After(*r.ReleaseAt) {
+		return RefusedTime
+	}
+	out.Freeze = true
+	if out.Capacity == AsLeader {
+		out.Verdict, out.ReleaseDue = true, r.ReleaseAt
+		return ""
+	}
+	if !s.Policy.ReviewerReschedules {
+		return RefusedRole
+	}
+	out.To = StageAwaitingApproval
+	out.Event = "forwarded"
+	return reopen(s, out)
+}
+
+// reopen asks the first office again about the same article.
+func reopen(s Situation, out *Ruling) Refusal {
+	out.Ask = s.Policy.Asked(0, s.Seats, s.Article.AuthorID, s.Article.ForwardedBy)
+	if len(out.Ask) == 0 {
+		return RefusedNobody
+	}
+	out.NewRound, out.OpenStep, out.CloseAsks, out.Clock = true, 0, "undone", ClockForOffices
+	return ""
+}
