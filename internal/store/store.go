@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"toasoan/migrations"
+	"toasoan/newsroom"
+)
+
+// Store is the product's database. It is safe for concurrent use.
+type Store struct {
+	db   *pgxpool.Pool
+	keys Keys
+	now  func() time.Time
+	log  *slog.Logger
+}
+
+// Keys derives what is never stored: tokens of mailed links and keyed hashes. Met by internal/secret's ring.
+type Keys interface {
+	// Version is the newest key's version, used for what is written now.
+	Version() int
+	// Token derives the token for id under purpose with key version v: the same inputs always give the same token.
+	Token(purpose, id string, v int) string
+	// MAC is a keyed hash for equality without the value (suppression, rate limits); it does not change with versions.
+	MAC(purpose string, value string) []byte
+	// Seal and Open encrypt what must be read back (TOTP secrets).
+	Seal(plain []byte) []byte
+	Open(sealed []byte) ([]byte, error)
+}
+
+// Options of New. Now defaults to time.Now.
+type Options struct {
+	URL     string // app role
+	MaxConn int32  // 0: 16
+	Keys    Keys
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// New connects and checks that the schema is exactly the one this program knows.
+func New(ctx context.Context, o Options) (*Store, error) {
+	cfg, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("parse database URL: %w", err)
+	}
+	cfg.MaxConns = max(o.MaxConn, 16)
+	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	cfg.ConnConfig.RuntimeParams["application_name"] = "toasoan"
+	db, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	s := &Store{db: db, keys: o.Keys, now: o.Now, log: o.Log}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if err := s.checkSchema(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close gives the connections back.
+func (s *Store) Close() { s.db.Close() }
+
+// Ping asks the database for a sign of life.
+func (s *Store) Ping(ctx context.Context) error { return s.db.Ping(ctx) }
+
+const sqlCheckSchema = `SELECT coalesce(max(version), 0) FROM schema_version`
+
+func (s *Store) checkSchema(ctx context.Context) error {
+	var have int
+	err := s.db.QueryRow(ctx, sqlCheckSchema).Scan(&have)
+	if isCode(err, "42P01") { // undefined_table: never migrated
+		have, err = 0, nil
+	}
+	if err != nil {
+		return fmt.Errorf("read schema version: %w", err)
+	}
+	switch want := migrations.Latest(); {
+	case have < want:
+		return fmt.Errorf("the database has schema %d, this program needs %d: run `toasoan migrate`", have, want)
+	case have > want:
+		return fmt.Errorf("the database has schema %d, this program knows only %d: run a newer toasoan", have, want)
+	}
+	return nil
+}
+
+// tx runs do in one transaction; a serialisation failure or deadlock is tried again, at most three times.
+func (s *Store) tx(ctx context.Context, do func(pgx.Tx) error) error {
+	for try := 1; ; try++ {
+		err := pgx.BeginFunc(ctx, s.db, do)
+		if try < 3 && (isCode(err, "40P01") || isCode(err, "40001")) {
+			continue
+		}
+		return err
+	}
+}
+
+// args is shorthand for named arguments that refuse a misspelt key.
+type args = pgx.StrictNamedArgs
+
+// isCode reports whether err is a Postgres error with that SQLSTATE.
+func isCode(err error, code string) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == code
+}
+
+// notFound turns "no rows" into newsroom.ErrNotFound.
+func notFound(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return newsroom.ErrNotFound
+	}
+	return err
+}
+
+// toJSON is json.Marshal for values that always encode.
+func toJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("store: %T does not encode: %v", v, err))
+	}
+	return b
+}
