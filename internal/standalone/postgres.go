@@ -1,0 +1,208 @@
+package standalone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Postgres is a running private PostgreSQL server. Its superuser comes in through the socket only, as the user who
+// started it; every role has a random password.
+type Postgres struct {
+	child    *child
+	cluster  *cluster
+	port     int
+	password map[string]string // by role
+}
+
+// startPostgres starts the cluster of a data folder, made on first use, and prepares roles and databases.
+func startPostgres(ctx context.Context, data string, throwaway bool, log *slog.Logger, onStart func()) (*Postgres, error) {
+	c, err := locateCluster(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	if c.relocated {
+		log.Info("database is outside the data folder, where its user can reach it", "folder", c.folder, "user", c.account.name)
+	}
+	p := &Postgres{cluster: c}
+	if p.password, err = rolePasswords(data); err != nil {
+		return nil, err
+	}
+	if err := c.stopLeftover(ctx, log); err != nil {
+		return nil, err
+	}
+	if created, err := c.create(ctx, throwaway); err != nil {
+		return nil, err
+	} else if created {
+		log.Info("database cluster made", "folder", c.folder, "version", c.binaries.major)
+	}
+	if err := p.startOnFreePort(ctx, throwaway, log, onStart); err != nil {
+		return nil, err
+	}
+	if err := p.prepare(ctx); err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+// startOnFreePort starts the server on a port that stays the same for a data folder if it is free. A port taken by
+// somebody between our look and the server's is tried again with another.
+func (p *Postgres) startOnFreePort(ctx context.Context, throwaway bool, log *slog.Logger, onStart func()) error {
+	c := p.cluster
+	p.child = &child{
+		name: "postgres", log: log, onStart: onStart, onOurDeath: syscall.SIGINT,
+		logPath: filepath.Join(c.data, "logs", "postgres.log"),
+		pidPath: filepath.Join(c.data, "postgres.pid"),
+		command: func(ctx context.Context) (*exec.Cmd, error) {
+			if err := c.forgetDead(); err != nil {
+				return nil, err
+			}
+			// Not bound to ctx: the child's goroutine ends it in order.
+			cmd := c.tool(context.WithoutCancel(ctx), "postgres", "-D", c.folder)
+			cmd.Dir = c.folder
+			return cmd, nil
+		},
+		ready:     func(ctx context.Context, _ *childProcess) bool { return p.answers(ctx) },
+		stopSteps: []stopStep{{syscall.SIGINT, time.Minute}, {syscall.SIGQUIT, 20 * time.Second}}, // fast, then immediate
+	}
+	wanted := stablePort(c.folder)
+	for tries := 0; ; tries++ {
+		var err error
+		if p.port, err = freePort(wanted + tries); err != nil {
+			return err
+		}
+		if err := c.configure(p.port, throwaway); err != nil {
+			return err
+		}
+		err = p.child.start(ctx)
+		if err == nil {
+			return nil
+		}
+		p.child.stopping = nil // it never ran
+		if tries == 5 || !strings.Contains(err.Error(), "could not create any TCP/IP sockets") {
+			return err
+		}
+	}
+}
+
+// stablePort spreads data folders over ports below the range from which the system takes ports of its own.
+func stablePort(folder string) int {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(folder)) // never fails
+	return 20000 + int(sum.Sum32()%10000)
+}
+
+// answers tells whether the server accepts our superuser.
+func (p *Postgres) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, p.AdminURL())
+	if err != nil {
+		return false
+	}
+	_ = conn.Close(ctx)
+	return true
+}
+
+// stop ends the server in order: open transactions are rolled back, everything else is written.
+func (p *Postgres) stop() { p.child.stop() }
+
+// AdminURL reaches the superuser. It works for the user who started the server only.
+func (p *Postgres) AdminURL() string { return p.url("postgres", "postgres") }
+
+// OwnerURL reaches the product's database as the role that owns and migrates it.
+func (p *Postgres) OwnerURL() string { return p.url(roleOwner, databaseProduct) }
+
+// AppURL reaches the product's database as the role that may do only what the migrations grant.
+func (p *Postgres) AppURL() string { return p.url(roleApp, databaseProduct) }
+
+func (p *Postgres) url(role, database string) string {
+	u := url.URL{
+		Scheme: "postgres", User: url.User(role), Path: "/" + database,
+		RawQuery: url.Values{"host": {p.cluster.socket}, "port": {strconv.Itoa(p.port)}}.Encode(),
+	}
+	if password := p.password[role]; password != "" {
+		u.User = url.UserPassword(role, password)
+	}
+	return u.String()
+}
+
+// stopLeftover ends, in order, a server that outlived the program that started it.
+func (c *cluster) stopLeftover(ctx context.Context, log *slog.Logger) error {
+	pid := c.livePostmaster()
+	if pid == 0 {
+		return nil
+	}
+	log.Info("stopping the database server that an earlier run left", "pid", pid)
+	output, err := c.tool(ctx, "pg_ctl", "stop", "--pgdata", c.folder, "--mode", "fast", "--wait", "--timeout", "60").CombinedOutput()
+	if err == nil || c.livePostmaster() == 0 {
+		return nil
+	}
+	return fmt.Errorf("stop database server %d of an earlier run: %w: %s", pid, err, strings.TrimSpace(string(output)))
+}
+
+// livePostmaster is the pid of a server that runs on this cluster, 0 when none does. A pid file alone proves nothing:
+// after a crash its number may belong to any process.
+func (c *cluster) livePostmaster() int {
+	content, err := os.ReadFile(filepath.Join(c.folder, "postmaster.pid"))
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(content), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(first))
+	if err != nil || pid <= 1 {
+		return 0
+	}
+	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	command, _ := os.ReadFile(filepath.Join(proc, "comm"))
+	workFolder, _ := os.Readlink(filepath.Join(proc, "cwd"))
+	real, err := filepath.EvalSymlinks(c.folder)
+	if err != nil || strings.TrimSpace(string(command)) != "postgres" || workFolder != real {
+		return 0
+	}
+	return pid
+}
+
+// forgetDead makes sure that the remains of a killed server don't stop the next one: its pid may by now belong to
+// another process of ours, which PostgreSQL would take for a running server. The rest of the file stays, since with it
+// PostgreSQL sees whether a worker of the killed server still has the shared memory open.
+func (c *cluster) forgetDead() error {
+	if c.livePostmaster() != 0 {
+		return errors.New("the database server still runs")
+	}
+	path := filepath.Join(c.folder, "postmaster.pid")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil // none: it stopped in order
+	}
+	const noProcess = "2147483647" // above every possible pid
+	if _, rest, ok := strings.Cut(string(content), "\n"); ok {
+		if err := errors.Join(writeFile(path, []byte(noProcess+"\n"+rest), 0o600), c.account.own(path)); err != nil {
+			return fmt.Errorf("mark dead database server: %w", err)
+		}
+	} else if err := os.Remove(path); err != nil {
+		return fmt.Errorf("remove empty pid file of the database: %w", err)
+	}
+	stale, _ := filepath.Glob(filepath.Join(c.socket, ".s.PGSQL.*")) // the pattern is well-formed
+	for _, socket := range stale {
+		_ = os.Remove(socket)
+	}
+	return nil
+}
+
+// tcpAddress is where programs reach the server that cannot use its socket.
+func (p *Postgres) tcpAddress() string { return net.JoinHostPort(loopback, strconv.Itoa(p.port)) }

@@ -1,0 +1,104 @@
+package standalone
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// oldestPostgres is the oldest major version that has all we use: trusted extensions (13) and
+// pg_database_owner with ICU collations in every database (14, 15).
+const oldestPostgres = 14
+
+// ErrNoPostgres says that no usable PostgreSQL is installed here.
+var ErrNoPostgres = errors.New("no PostgreSQL found on PATH or in /usr/lib/postgresql: " +
+	"install it (apt-get install postgresql) or set DATABASE_URL")
+
+// postgresBinaries is one installation of the PostgreSQL server.
+type postgresBinaries struct {
+	folder string
+	major  int
+}
+
+func (b postgresBinaries) path(tool string) string { return filepath.Join(b.folder, tool) }
+
+var postgresVersion = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
+
+// findPostgres picks an installation: for an existing cluster the one of its major version, else the one on PATH,
+// else the newest below the packages' folders. It refuses with ErrNoPostgres.
+func findPostgres(ctx context.Context, clusterMajor int) (postgresBinaries, error) {
+	var found []postgresBinaries
+	for _, folder := range postgresFolders() {
+		if binaries, ok := inspectPostgres(ctx, folder); ok {
+			found = append(found, binaries)
+		}
+	}
+	if len(found) == 0 {
+		return postgresBinaries{}, ErrNoPostgres
+	}
+	if clusterMajor == 0 {
+		return found[0], nil
+	}
+	for _, binaries := range found {
+		if binaries.major == clusterMajor {
+			return binaries, nil
+		}
+	}
+	return postgresBinaries{}, fmt.Errorf("the data was written by PostgreSQL %d, which is not installed any more (found %d): "+
+		"install it (apt-get install postgresql-%d)", clusterMajor, found[0].major, clusterMajor)
+}
+
+// postgresFolders lists the folders that may hold a server, best first.
+func postgresFolders() []string {
+	var folders []string
+	if onPath, err := exec.LookPath("postgres"); err == nil {
+		if real, err := filepath.EvalSymlinks(onPath); err == nil {
+			folders = append(folders, filepath.Dir(real))
+		}
+	}
+	var packaged []string
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin"} {
+		matches, _ := filepath.Glob(pattern) // the patterns are well-formed
+		packaged = append(packaged, matches...)
+	}
+	slices.SortFunc(packaged, func(a, b string) int { return majorInPath(b) - majorInPath(a) })
+	for _, folder := range packaged {
+		if !slices.Contains(folders, folder) {
+			folders = append(folders, folder)
+		}
+	}
+	return folders
+}
+
+var digits = regexp.MustCompile(`\d+`)
+
+func majorInPath(folder string) int {
+	major, _ := strconv.Atoi(digits.FindString(folder))
+	return major
+}
+
+// inspectPostgres accepts a folder that holds every tool we call, of a version that we can use.
+func inspectPostgres(ctx context.Context, folder string) (postgresBinaries, bool) {
+	for _, tool := range []string{"postgres", "initdb", "pg_ctl"} {
+		if info, err := os.Stat(filepath.Join(folder, tool)); err != nil || info.Mode()&0o111 == 0 {
+			return postgresBinaries{}, false
+		}
+	}
+	output, err := exec.CommandContext(ctx, filepath.Join(folder, "postgres"), "--version").Output()
+	if err != nil {
+		return postgresBinaries{}, false
+	}
+	version := postgresVersion.FindSubmatch(bytes.TrimSpace(output))
+	if version == nil {
+		return postgresBinaries{}, false
+	}
+	major, err := strconv.Atoi(string(version[1]))
+	return postgresBinaries{folder: folder, major: major}, err == nil && major >= oldestPostgres
+}

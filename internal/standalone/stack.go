@@ -1,0 +1,170 @@
+package standalone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Options say what to start. What is false is left out, and its fields in Stack stay empty.
+type Options struct {
+	Data                              string // folder of everything that is kept; made if missing
+	Postgres, NATS, Temporal, Mailbox bool
+
+	MailboxListen string // the mailbox page, default 127.0.0.1:8025; a taken port moves
+	SMTPListen    string // the mailbox's SMTP, default 127.0.0.1:1025; a taken port moves
+	NATSListen    string // default 127.0.0.1:4222; a taken port moves
+	TemporalPort  int    // Temporal's frontend, default 7233; a taken port moves
+	UIListen      string // the Temporal UI, default 127.0.0.1:8233; a taken port moves
+	MailboxKeep   int    // messages that the mailbox keeps, default 20,000
+
+	// TemporalLater lets Start return before Temporal is ready; its address is known at once, and
+	// Stack.TemporalReady tells when. It also waits for a temporald that is still being built.
+	TemporalLater bool
+
+	// Throwaway is for tests: nothing waits for the disk. Data survives kill -9, but not a power cut.
+	Throwaway bool
+
+	Log *slog.Logger // default: discarded
+}
+
+// Stack is the set of running servers. Its addresses hold until Close.
+type Stack struct {
+	OwnerURL, AppURL, AdminURL string // PostgreSQL: owner and app role of database toasoan; the superuser
+	NATSURL                    string // with user and password
+	TemporalAddress            string // host:port of the frontend
+	TemporalNamespace          string
+	TemporalUIURL              string // empty when this Temporal has none
+	SMTPURL                    string // smtp://127.0.0.1:port?tls=none
+	MailboxURL                 string // the page, with Mailpit's read API below /api/v1
+	Moved                      []string
+
+	data     string
+	log      *slog.Logger
+	lock     *folderLock
+	started  time.Time
+	postgres *Postgres
+	nats     *natsServer
+
+	noting sync.Mutex // run.json is written by one at a time
+	mu     sync.Mutex
+	closed bool
+}
+
+// Start starts what the options ask for and returns when all of it is ready. It refuses with ErrInUse when another
+// process runs on the same data folder, and with ErrNoPostgres or a sentence that says what to install. After an error
+// nothing is left running.
+func Start(ctx context.Context, o Options) (*Stack, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	data, err := dataFolder(o.Data)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockFolder(data)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{data: data, log: o.Log, lock: lock, started: time.Now()}
+	if err := s.start(ctx, o); err != nil {
+		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+	}
+	return s, nil
+}
+
+func (s *Stack) start(ctx context.Context, o Options) error {
+	if o.Postgres {
+		began := time.Now()
+		server, err := startPostgres(ctx, s.data, o.Throwaway, s.log, s.note)
+		if err != nil {
+			return err
+		}
+		s.set(func() {
+			s.postgres = server
+			s.OwnerURL, s.AppURL, s.AdminURL = server.OwnerURL(), server.AppURL(), server.AdminURL()
+		})
+		s.log.Info("database is ready", "address", server.tcpAddress(), "took", time.Since(began).Round(time.Millisecond))
+	}
+	if o.NATS {
+		server, err := startNATS(s.data, o.NATSListen, o.Throwaway, s.log)
+		if err != nil {
+			return err
+		}
+		s.set(func() { s.nats, s.NATSURL = server, server.url })
+	}
+	return nil
+}
+
+// set changes fields that run.json tells, and writes it.
+func (s *Stack) set(change func()) {
+	s.mu.Lock()
+	change()
+	s.mu.Unlock()
+	s.note()
+}
+
+// Close stops the servers in reverse order and returns when they are gone and everything is on disk.
+func (s *Stack) Close(context.Context) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	if s.nats != nil {
+		s.nats.stop()
+	}
+	if s.postgres != nil {
+		s.postgres.stop()
+	}
+	s.noting.Lock()
+	defer s.noting.Unlock()
+	err := os.Remove(filepath.Join(s.data, runFile))
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	s.lock.release()
+	return err
+}
+
+// Pids are the processes of the children that run just now, by name ("postgres", "temporald").
+func (s *Stack) Pids() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pids()
+}
+
+func (s *Stack) pids() map[string]int {
+	pids := map[string]int{}
+	if s.postgres != nil && s.postgres.child.pid() != 0 {
+		pids["postgres"] = s.postgres.child.pid()
+	}
+	return pids
+}
+
+// dataFolder makes the folder and gives its absolute path. When we are root, the servers' unprivileged user may pass
+// through it; what is secret inside has folders of its own.
+func dataFolder(wanted string) (string, error) {
+	if wanted == "" {
+		return "", errors.New("no data folder given")
+	}
+	data, err := filepath.Abs(wanted)
+	if err != nil {
+		return "", fmt.Errorf("data folder %s: %w", wanted, err)
+	}
+	mode := os.FileMode(0o700)
+	if os.Geteuid() == 0 {
+		mode = 0o711
+	}
+	if err := os.MkdirAll(data, mode); err != nil {
+		return "", fmt.Errorf("make data folder: %w", err)
+	}
+	return data, nil
+}
