@@ -72,14 +72,18 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 		return nil, err
 	}
 	s := &Stack{data: data, log: o.Log, lock: lock, started: time.Now()}
-	if err := s.start(ctx, o); err != nil {
+	if err := s.Add(ctx, o); err != nil {
 		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 	}
 	return s, nil
 }
 
-func (s *Stack) start(ctx context.Context, o Options) error {
-	if o.Postgres {
+// Data is the absolute path of the data folder.
+func (s *Stack) Data() string { return s.data }
+
+// Add starts what the options ask for and does not run yet. After an error, what ran before still runs.
+func (s *Stack) Add(ctx context.Context, o Options) error {
+	if o.Postgres && s.postgres == nil {
 		began := time.Now()
 		server, err := startPostgres(ctx, s.data, o.Throwaway, s.log, s.note)
 		if err != nil {
@@ -91,7 +95,7 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 		})
 		s.log.Info("database is ready", "address", server.tcpAddress(), "took", time.Since(began).Round(time.Millisecond))
 	}
-	if o.NATS {
+	if o.NATS && s.nats == nil {
 		server, err := startNATS(s.data, o.NATSListen, o.Throwaway, s.log)
 		if err != nil {
 			return err
