@@ -46,7 +46,7 @@ func TestBlock(t *testing.T) {
 }
 
 func FuzzClean(f *testing.F) {
-	for _, s := range []string{"a", " a\u00a0b\r\n\r\nc", "e\u0301\u200d\u0301", "\u1100\u200b\u1161\u11a8", "\xf0\x28", "\u0344\u0344\u0344\u0344", "\u0958\u034f\u093c", "a\r\u200b\n"} {
+	for _, s := range []string{"a", " a\u00a0b\r\n\r\nc", "e\u0301\u200d\u0301", "\u1100\u200b\u1161\u11a8", "\xf0\x28", "\u0344\u0344\u0344\u0344", "\u0958\u034f\u093c", "a\r\u200b\n", strings.Repeat("\u302e", 40), strings.Repeat("\u0958\u1d165", 40)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
