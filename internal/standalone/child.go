@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -18,8 +19,12 @@ const (
 	longRestartWait  = 10 * time.Second
 	steadyAfter      = time.Minute // a child that lived this long starts its back-off anew
 	readyPoll        = 25 * time.Millisecond
+	notInstalledWait = 500 * time.Millisecond
 	stillStarting    = 10 * time.Second // between log lines while a child is not ready
 )
+
+// errNotInstalled is what a command returns whose program is not there (yet).
+var errNotInstalled = errors.New("not installed")
 
 // stopStep is one signal on the way to a child's end, and how long it gets.
 type stopStep struct {
@@ -62,18 +67,33 @@ func (p *childProcess) said(line string) bool {
 	return ok
 }
 
+// saidPrefix tells whether it wrote a line that begins so.
+func (p *childProcess) saidPrefix(prefix string) (said bool) {
+	p.lines.Range(func(line, _ any) bool {
+		said = strings.HasPrefix(line.(string), prefix)
+		return !said
+	})
+	return said
+}
+
 // start launches the child and waits until it is ready. An error says what the child last wrote to its log.
 func (c *child) start(ctx context.Context) error {
-	c.stopping, c.ended = make(chan struct{}), make(chan struct{})
 	first, err := c.launch(ctx)
 	if err != nil {
 		return err
 	}
+	c.stopping, c.ended = make(chan struct{}), make(chan struct{})
 	go c.watch(context.WithoutCancel(ctx), first)
 	return nil
 }
 
-// stop ends the child in order and returns when it is gone.
+// startLater returns at once; the child is launched, and again until it runs, in the background.
+func (c *child) startLater(ctx context.Context) {
+	c.stopping, c.ended = make(chan struct{}), make(chan struct{})
+	go c.watch(context.WithoutCancel(ctx), nil)
+}
+
+// stop ends the child in order and returns when it is gone. It does nothing for one that was never started.
 func (c *child) stop() {
 	if c.stopping == nil {
 		return
@@ -100,7 +120,7 @@ func (c *child) watch(ctx context.Context, p *childProcess) {
 		<-c.stopping
 		cancel()
 	}()
-	wait := firstRestartWait
+	wait, waiting := firstRestartWait, false
 	for {
 		if p != nil {
 			select {
@@ -122,12 +142,18 @@ func (c *child) watch(ctx context.Context, p *childProcess) {
 		}
 		wait = min(2*wait, longRestartWait)
 		next, err := c.launch(ctx)
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case errors.Is(err, errNotInstalled):
+			if wait = notInstalledWait; !waiting {
+				c.log.Info("server waits for its program", "server", c.name, "err", err)
+			}
+			waiting = true
+		case err != nil && ctx.Err() == nil:
 			c.log.Error("server does not start, trying again", "server", c.name, "err", err, "wait", wait)
+		case err == nil:
+			c.log.Info("server runs", "server", c.name, "pid", next.pid)
 		}
-		if p = next; p != nil {
-			c.log.Info("server is back", "server", c.name, "pid", p.pid)
-		}
+		p = next
 	}
 }
 

@@ -49,6 +49,19 @@ func freePort(wanted int) (int, error) {
 	return portOf(listener.Addr()), nil
 }
 
+// freePortAt is freePort for an address; the host must be loopback.
+func freePortAt(wanted string) (int, error) {
+	host, port, err := net.SplitHostPort(wanted)
+	if err != nil || host != loopback && host != "localhost" {
+		return 0, fmt.Errorf("listen on %q: want 127.0.0.1:port", wanted)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("listen on %q: the port is no number from 0 to 65535", wanted)
+	}
+	return freePort(int(number))
+}
+
 func portOf(addr net.Addr) int {
 	if tcp, ok := addr.(*net.TCPAddr); ok {
 		return tcp.Port

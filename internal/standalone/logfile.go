@@ -33,7 +33,13 @@ func openLog(path string) (*os.File, error) {
 	return file, nil
 }
 
-// logTail is what was written to a log since the offset, at most its last 2,000 bytes, for an error message.
+const (
+	tailBytes = 32 << 10
+	tailLines = 6
+	tailWidth = 300 // bytes of a line; some servers write whole stack traces into one
+)
+
+// logTail is the end of what was written to a log since the offset, shortened for an error message.
 func logTail(path string, since int64) string {
 	file, err := os.Open(path)
 	if err != nil {
@@ -44,9 +50,16 @@ func logTail(path string, since int64) string {
 	if err != nil {
 		return ""
 	}
-	if _, err := file.Seek(max(since, info.Size()-2000), io.SeekStart); err != nil {
+	if _, err := file.Seek(max(since, info.Size()-tailBytes), io.SeekStart); err != nil {
 		return ""
 	}
-	tail, _ := io.ReadAll(io.LimitReader(file, 2000))
-	return string(bytes.TrimSpace(tail))
+	tail, _ := io.ReadAll(io.LimitReader(file, tailBytes))
+	lines := bytes.Split(bytes.TrimSpace(tail), []byte("\n"))
+	lines = lines[max(0, len(lines)-tailLines):]
+	for i, line := range lines {
+		if len(line) > tailWidth {
+			lines[i] = append(line[:tailWidth:tailWidth], "…"...)
+		}
+	}
+	return string(bytes.Join(lines, []byte("\n")))
 }

@@ -15,6 +15,7 @@ import (
 
 const (
 	natsUser       = "toasoan"
+	natsListen     = "127.0.0.1:4222"
 	natsReadyLimit = 30 * time.Second
 )
 
@@ -31,19 +32,8 @@ func startNATS(data, listen string, throwaway bool, log *slog.Logger) (*natsServ
 	if err != nil {
 		return nil, err
 	}
-	if listen == "" {
-		listen = net.JoinHostPort(loopback, "4222")
-	}
-	host, portText, err := net.SplitHostPort(listen)
-	if err != nil {
-		return nil, fmt.Errorf("nats listens on %q: %w", listen, err)
-	}
-	wanted, err := strconv.Atoi(portText)
-	if err != nil {
-		return nil, fmt.Errorf("nats listens on %q: %w", listen, err)
-	}
 	options := server.Options{
-		ServerName: "toasoan", Host: host, Username: natsUser, Password: password,
+		ServerName: "toasoan", Host: loopback, Username: natsUser, Password: password,
 		NoSigs: true, NoSystemAccount: false,
 		JetStream: true, StoreDir: filepath.Join(data, "nats"),
 		JetStreamMaxMemory: 256 << 20,
@@ -53,8 +43,8 @@ func startNATS(data, listen string, throwaway bool, log *slog.Logger) (*natsServ
 		SyncAlways: !throwaway,
 	}
 	for tries := 0; ; tries++ {
-		if options.Port, err = freePort(wanted + tries); err != nil {
-			return nil, err
+		if options.Port, err = freePortAt(listen); err != nil {
+			return nil, fmt.Errorf("nats: %w", err)
 		}
 		started, err := startNATSOn(options, log)
 		if err == nil {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -19,12 +17,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Postgres is a running private PostgreSQL server. Its superuser comes in through the socket only, as the user who
-// started it; every role has a random password.
+// postgresPort only names the socket (.s.PGSQL.5432): the server opens no network port.
+const postgresPort = 5432
+
+// Postgres is a running private PostgreSQL server, reached through a unix socket in a folder that only we can enter.
+// Its superuser is whoever started it, by the kernel's word; every other role has a random password.
 type Postgres struct {
 	child    *child
 	cluster  *cluster
-	port     int
 	password map[string]string // by role
 }
 
@@ -49,7 +49,11 @@ func startPostgres(ctx context.Context, data string, throwaway bool, log *slog.L
 	} else if created {
 		log.Info("database cluster made", "folder", c.folder, "version", c.binaries.major)
 	}
-	if err := p.startOnFreePort(ctx, throwaway, log, onStart); err != nil {
+	if err := c.configure(throwaway); err != nil {
+		return nil, err
+	}
+	p.child = p.server(log, onStart)
+	if err := p.child.start(ctx); err != nil {
 		return nil, err
 	}
 	if err := p.prepare(ctx); err != nil {
@@ -59,11 +63,10 @@ func startPostgres(ctx context.Context, data string, throwaway bool, log *slog.L
 	return p, nil
 }
 
-// startOnFreePort starts the server on a port that stays the same for a data folder if it is free. A port taken by
-// somebody between our look and the server's is tried again with another.
-func (p *Postgres) startOnFreePort(ctx context.Context, throwaway bool, log *slog.Logger, onStart func()) error {
+// server is the supervised server process of the cluster.
+func (p *Postgres) server(log *slog.Logger, onStart func()) *child {
 	c := p.cluster
-	p.child = &child{
+	return &child{
 		name: "postgres", log: log, onStart: onStart, onOurDeath: syscall.SIGINT,
 		logPath: filepath.Join(c.data, "logs", "postgres.log"),
 		pidPath: filepath.Join(c.data, "postgres.pid"),
@@ -79,31 +82,6 @@ func (p *Postgres) startOnFreePort(ctx context.Context, throwaway bool, log *slo
 		ready:     func(ctx context.Context, _ *childProcess) bool { return p.answers(ctx) },
 		stopSteps: []stopStep{{syscall.SIGINT, time.Minute}, {syscall.SIGQUIT, 20 * time.Second}}, // fast, then immediate
 	}
-	wanted := stablePort(c.folder)
-	for tries := 0; ; tries++ {
-		var err error
-		if p.port, err = freePort(wanted + tries); err != nil {
-			return err
-		}
-		if err := c.configure(p.port, throwaway); err != nil {
-			return err
-		}
-		err = p.child.start(ctx)
-		if err == nil {
-			return nil
-		}
-		p.child.stopping = nil // it never ran
-		if tries == 5 || !strings.Contains(err.Error(), "could not create any TCP/IP sockets") {
-			return err
-		}
-	}
-}
-
-// stablePort spreads data folders over ports below the range from which the system takes ports of its own.
-func stablePort(folder string) int {
-	sum := fnv.New32a()
-	_, _ = sum.Write([]byte(folder)) // never fails
-	return 20000 + int(sum.Sum32()%10000)
 }
 
 // answers tells whether the server accepts our superuser.
@@ -119,7 +97,10 @@ func (p *Postgres) answers(ctx context.Context) bool {
 }
 
 // stop ends the server in order: open transactions are rolled back, everything else is written.
-func (p *Postgres) stop() { p.child.stop() }
+func (p *Postgres) stop() {
+	p.child.stop()
+	_ = os.Remove(p.cluster.socket) // it is empty now
+}
 
 // AdminURL reaches the superuser. It works for the user who started the server only.
 func (p *Postgres) AdminURL() string { return p.url("postgres", "postgres") }
@@ -133,7 +114,7 @@ func (p *Postgres) AppURL() string { return p.url(roleApp, databaseProduct) }
 func (p *Postgres) url(role, database string) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.User(role), Path: "/" + database,
-		RawQuery: url.Values{"host": {p.cluster.socket}, "port": {strconv.Itoa(p.port)}}.Encode(),
+		RawQuery: url.Values{"host": {p.cluster.socket}, "port": {strconv.Itoa(postgresPort)}}.Encode(),
 	}
 	if password := p.password[role]; password != "" {
 		u.User = url.UserPassword(role, password)
@@ -203,6 +184,3 @@ func (c *cluster) forgetDead() error {
 	}
 	return nil
 }
-
-// tcpAddress is where programs reach the server that cannot use its socket.
-func (p *Postgres) tcpAddress() string { return net.JoinHostPort(loopback, strconv.Itoa(p.port)) }

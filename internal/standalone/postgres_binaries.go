@@ -13,9 +13,8 @@ import (
 	"strconv"
 )
 
-// oldestPostgres is the oldest major version that has all we use: trusted extensions (13) and
-// pg_database_owner with ICU collations in every database (14, 15).
-const oldestPostgres = 14
+// oldestPostgres is the oldest major version we use: since 15 nobody but a database's owner may make tables in it.
+const oldestPostgres = 15
 
 // ErrNoPostgres says that no usable PostgreSQL is installed here.
 var ErrNoPostgres = errors.New("no PostgreSQL found on PATH or in /usr/lib/postgresql: " +

@@ -11,7 +11,7 @@ import (
 // postgresSettings are for a machine of 2 cores and some GB that PostgreSQL shares with the rest of the newsroom.
 // Whoever wants others puts them into local.conf beside this file.
 const postgresSettings = `# Written at each start. Put your own settings into local.conf, which is read last.
-listen_addresses = '127.0.0.1'
+listen_addresses = ''
 port = %d
 unix_socket_directories = '%s'
 unix_socket_permissions = 0700
@@ -46,17 +46,17 @@ include_if_exists = 'local.conf'
 `
 
 // postgresAccess lets in: the superuser through the socket if the kernel says it is us, everybody else with a
-// password, from this machine only.
+// password. The server listens on no network address unless local.conf says so, and then the passwords hold there too.
 const postgresAccess = `# Written at each start.
-local  all  postgres                peer map=toasoan
-local  all  all                     scram-sha-256
-host   all  postgres  127.0.0.1/32  reject
-host   all  all       127.0.0.1/32  scram-sha-256
+local  all  postgres       peer map=toasoan
+local  all  all            scram-sha-256
+host   all  postgres  all  reject
+host   all  all       all  scram-sha-256
 `
 
 // configure writes the cluster's settings for this start. A throwaway cluster (tests) does not wait for the disk; it
 // survives kill -9 all the same, but not a power cut.
-func (c *cluster) configure(port int, throwaway bool) error {
+func (c *cluster) configure(throwaway bool) error {
 	durable := "on"
 	if throwaway {
 		durable = "off"
@@ -70,7 +70,7 @@ func (c *cluster) configure(port int, throwaway bool) error {
 		users += fmt.Sprintf("toasoan %s postgres\n", quoteConf(c.account.name))
 	}
 	files := map[string]string{
-		"postgresql.conf": fmt.Sprintf(postgresSettings, port, strings.ReplaceAll(c.socket, "'", "''"), durable, durable),
+		"postgresql.conf": fmt.Sprintf(postgresSettings, postgresPort, strings.ReplaceAll(c.socket, "'", "''"), durable, durable),
 		"pg_hba.conf":     postgresAccess,
 		"pg_ident.conf":   "# Written at each start.\n" + users,
 	}

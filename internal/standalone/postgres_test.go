@@ -101,15 +101,15 @@ func TestPostgresGivesEachRoleItsRights(t *testing.T) {
 	refused(t, s.OwnerURL, "CREATE ROLE other", "permission denied")
 	refused(t, strings.Replace(s.AppURL, "/toasoan?", "/temporal?", 1), "SELECT 1", "permission denied for database")
 	refused(t, strings.Replace(s.AppURL, s.postgres.password[roleApp], "wrong", 1), "SELECT 1", "password authentication failed")
-	refused(t, "postgres://postgres@"+s.postgres.tcpAddress()+"/postgres?sslmode=disable", "SELECT 1", "rejects connection")
-
-	temporal := "postgres://temporal:" + s.postgres.password[roleTemporal] + "@" + s.postgres.tcpAddress() + "/temporal_visibility"
-	execute(t, temporal, "CREATE TABLE visible (id int)")
+	execute(t, s.postgres.url(roleTemporal, databaseVisibility), "CREATE TABLE visible (id int)")
+	if info, err := os.Stat(s.postgres.cluster.socket); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the socket's folder is %v, %v; want 0700", info.Mode(), err)
+	}
 
 	for setting, want := range map[string]string{
 		"data_checksums": "on", "server_encoding": "UTF8", "lc_collate": "C.UTF-8", "jit": "off", "wal_level": "replica",
 		"max_connections": "200", "shared_buffers": "256MB", "max_wal_size": "2GB", "synchronous_commit": "on",
-		"listen_addresses": "127.0.0.1",
+		"listen_addresses": "",
 	} {
 		sql := "SELECT current_setting($1)"
 		if setting == "lc_collate" {
@@ -189,7 +189,7 @@ func TestPostgresIsNotStoppedByAStrangersPid(t *testing.T) {
 		_ = stranger.Wait()
 	})
 	stale := filepath.Join(c.folder, "postmaster.pid")
-	content := fmt.Sprintf("%d\n%s\n0\n%d\n%s\n\n 0 0\n", stranger.Process.Pid, c.folder, first.postgres.port, c.socket)
+	content := fmt.Sprintf("%d\n%s\n0\n%d\n%s\n\n 0 0\n", stranger.Process.Pid, c.folder, postgresPort, c.socket)
 	if err := errors.Join(os.WriteFile(stale, []byte(content), 0o600), c.account.own(stale)); err != nil {
 		t.Fatal(err)
 	}

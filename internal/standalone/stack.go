@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -22,6 +23,10 @@ type Options struct {
 	TemporalPort  int    // Temporal's frontend, default 7233; a taken port moves
 	UIListen      string // the Temporal UI, default 127.0.0.1:8233; a taken port moves
 	MailboxKeep   int    // messages that the mailbox keeps, default 20,000
+
+	// TemporalBinary is the temporald or temporal program to use. Default: temporald beside our own program, in ./bin
+	// or on PATH, else the temporal CLI on PATH.
+	TemporalBinary string
 
 	// TemporalLater lets Start return before Temporal is ready; its address is known at once, and
 	// Stack.TemporalReady tells when. It also waits for a temporald that is still being built.
@@ -50,6 +55,7 @@ type Stack struct {
 	started  time.Time
 	postgres *Postgres
 	nats     *natsServer
+	temporal *temporalServer
 
 	noting sync.Mutex // run.json is written by one at a time
 	mu     sync.Mutex
@@ -93,16 +99,56 @@ func (s *Stack) Add(ctx context.Context, o Options) error {
 			s.postgres = server
 			s.OwnerURL, s.AppURL, s.AdminURL = server.OwnerURL(), server.AppURL(), server.AdminURL()
 		})
-		s.log.Info("database is ready", "address", server.tcpAddress(), "took", time.Since(began).Round(time.Millisecond))
+		s.log.Info("database is ready", "version", server.cluster.binaries.major, "took", time.Since(began).Round(time.Millisecond))
 	}
 	if o.NATS && s.nats == nil {
-		server, err := startNATS(s.data, o.NATSListen, o.Throwaway, s.log)
+		server, err := startNATS(s.data, or(o.NATSListen, natsListen), o.Throwaway, s.log)
 		if err != nil {
 			return err
 		}
 		s.set(func() { s.nats, s.NATSURL = server, server.url })
 	}
+	if o.Temporal && s.temporal == nil {
+		if err := s.addTemporal(ctx, o); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// addTemporal starts Temporal. A port that somebody else took between our look and the server's costs another try.
+func (s *Stack) addTemporal(ctx context.Context, o Options) error {
+	began := time.Now()
+	for tries := 1; ; tries++ {
+		server, err := newTemporal(s, o)
+		if err != nil {
+			return err
+		}
+		s.set(func() { s.temporal, s.TemporalAddress, s.TemporalNamespace = server, server.address, TemporalNamespace })
+		if o.TemporalLater {
+			server.child.startLater(ctx)
+			return nil
+		}
+		err = server.child.start(ctx)
+		if err == nil {
+			s.log.Info("temporal is ready", "address", server.address, "took", time.Since(began).Round(time.Millisecond))
+			return nil
+		}
+		s.set(func() { s.temporal, s.TemporalAddress, s.TemporalNamespace = nil, "", "" })
+		if tries == 5 || !strings.Contains(err.Error(), "address already in use") {
+			return err
+		}
+	}
+}
+
+// TemporalReady is closed when Temporal was ready for the first time; nil when it was not asked for.
+func (s *Stack) TemporalReady() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.temporal == nil {
+		return nil
+	}
+	return s.temporal.ready
 }
 
 // set changes fields that run.json tells, and writes it.
@@ -122,6 +168,9 @@ func (s *Stack) Close(context.Context) error {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	if s.temporal != nil {
+		s.temporal.child.stop()
+	}
 	if s.nats != nil {
 		s.nats.stop()
 	}
@@ -149,6 +198,9 @@ func (s *Stack) pids() map[string]int {
 	pids := map[string]int{}
 	if s.postgres != nil && s.postgres.child.pid() != 0 {
 		pids["postgres"] = s.postgres.child.pid()
+	}
+	if s.temporal != nil && s.temporal.child.pid() != 0 {
+		pids["temporald"] = s.temporal.child.pid()
 	}
 	return pids
 }

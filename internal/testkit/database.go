@@ -47,7 +47,7 @@ func clone(t testing.TB, run standalone.Run, template string) (ownerURL, appURL 
 	name := testPrefix + plainName(t.Name()) + "_" + strings.ToLower(rand.Text()[:10])
 	quoted := pgx.Identifier{name}.Sanitize()
 	if err := execute(t.Context(), run.AdminURL,
-		"CREATE DATABASE "+quoted+" OWNER toasoan_owner TEMPLATE "+pgx.Identifier{template}.Sanitize()); err != nil {
+		"CREATE DATABASE "+quoted+" OWNER toasoan_owner TEMPLATE "+pgx.Identifier{template}.Sanitize()+" STRATEGY FILE_COPY"); err != nil {
 		t.Fatalf("make test database: %v", err)
 	}
 	t.Cleanup(func() {
