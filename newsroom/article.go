@@ -113,7 +113,6 @@ func (c Clock) nextMark(done []int) (int, bool) {
 	return 0, false
 }
 
-
 // Idle reports whether nothing about a is open: its run may end.
 func (a Article) Idle() bool {
 	return !a.Stage.Open() && (a.ExpireAt == nil || a.Public != PublicLive) && (a.SecondBy == nil || a.SecondLate)

@@ -23,28 +23,28 @@ var (
 type Refusal string
 
 const (
-	RefusedStage        Refusal = "wrong_stage"        // the move does not start in this stage or public state
-	RefusedRole         Refusal = "not_allowed"        // this person may not make this move
-	RefusedStale        Refusal = "stale_revision"     // the revision or hash named is not the current one
-	RefusedLocked       Refusal = "locked_by_other"    // another reviewer holds the edit lock
-	RefusedReason       Refusal = "reason_required"    // the move needs a reason code and text
-	RefusedReasonCode   Refusal = "reason_unknown"     // the reason code is not in the list
-	RefusedIncomplete   Refusal = "incomplete"         // title, section, body or an alt text is missing
-	RefusedChecks       Refusal = "checks_blocking"    // a check that the policy makes blocking has findings
-	RefusedDecided      Refusal = "already_decided"    // this person has decided on this revision
-	RefusedSettled      Refusal = "already_settled"    // somebody else's decision came first
-	RefusedConflict     Refusal = "conflict_of_role"   // the author or the forwarder may not approve
-	RefusedNotAsked     Refusal = "not_asked"          // this person holds no office that is asked now
-	RefusedToken        Refusal = "token_dead"         // the link was revoked, used or has expired
-	RefusedTime         Refusal = "bad_time"           // a release time in the past, or a display end before it
-	RefusedWindow       Refusal = "window_over"        // the cooling-off has passed
-	RefusedHash         Refusal = "hash_mismatch"      // the bytes to publish are not those approved
-	RefusedTarget       Refusal = "bad_target"         // hand_over to somebody who may not take it
-	RefusedUnknownMove  Refusal = "unknown_move"       // no such move
-	RefusedNoCorrection Refusal = "note_required"      // a correction needs its public note
-	RefusedNobody       Refusal = "nobody_to_ask"      // no active holder of the office that must approve
-	RefusedSameSigner   Refusal = "same_signer"        // the second signature needs a second person
-	RefusedFrozen       Refusal = "release_frozen"     // a "not me" report holds the release until a leader acts
+	RefusedStage        Refusal = "wrong_stage"      // the move does not start in this stage or public state
+	RefusedRole         Refusal = "not_allowed"      // this person may not make this move
+	RefusedStale        Refusal = "stale_revision"   // the revision or hash named is not the current one
+	RefusedLocked       Refusal = "locked_by_other"  // another reviewer holds the edit lock
+	RefusedReason       Refusal = "reason_required"  // the move needs a reason code and text
+	RefusedReasonCode   Refusal = "reason_unknown"   // the reason code is not in the list
+	RefusedIncomplete   Refusal = "incomplete"       // title, section, body or an alt text is missing
+	RefusedChecks       Refusal = "checks_blocking"  // a check that the policy makes blocking has findings
+	RefusedDecided      Refusal = "already_decided"  // this person has decided on this revision
+	RefusedSettled      Refusal = "already_settled"  // somebody else's decision came first
+	RefusedConflict     Refusal = "conflict_of_role" // the author or the forwarder may not approve
+	RefusedNotAsked     Refusal = "not_asked"        // this person holds no office that is asked now
+	RefusedToken        Refusal = "token_dead"       // the link was revoked, used or has expired
+	RefusedTime         Refusal = "bad_time"         // a release time in the past, or a display end before it
+	RefusedWindow       Refusal = "window_over"      // the cooling-off has passed
+	RefusedHash         Refusal = "hash_mismatch"    // the bytes to publish are not those approved
+	RefusedTarget       Refusal = "bad_target"       // hand_over to somebody who may not take it
+	RefusedUnknownMove  Refusal = "unknown_move"     // no such move
+	RefusedNoCorrection Refusal = "note_required"    // a correction needs its public note
+	RefusedNobody       Refusal = "nobody_to_ask"    // no active holder of the office that must approve
+	RefusedSameSigner   Refusal = "same_signer"      // the second signature needs a second person
+	RefusedFrozen       Refusal = "release_frozen"   // a "not me" report holds the release until a leader acts
 )
 
 // MoveError is a refused move: nothing was changed and nothing was written. It is what a person is told, through

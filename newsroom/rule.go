@@ -29,13 +29,13 @@ type Request struct {
 type Situation struct {
 	Now      time.Time
 	Article  Article
-	Actor    Person   // zero for the workflow
-	Policy   Policy   // the section's policy, or the snapshot of the running round
-	Draft    Content  // the working text
-	Frozen   string   // content hash of revision Article.Revision as stored; "" none
-	Computed string   // content hash recomputed from the stored bytes of that revision; release only
-	Seats    []Seat   // who holds the policy's offices now
-	Asks     []Ask    // open asks
+	Actor    Person  // zero for the workflow
+	Policy   Policy  // the section's policy, or the snapshot of the running round
+	Draft    Content // the working text
+	Frozen   string  // content hash of revision Article.Revision as stored; "" none
+	Computed string  // content hash recomputed from the stored bytes of that revision; release only
+	Seats    []Seat  // who holds the policy's offices now
+	Asks     []Ask   // open asks
 	Verdicts []Verdict
 	Target   Person   // hand_over: whom to
 	Blocking []string // codes of the findings that the policy makes blocking

@@ -1,0 +1,339 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/newsroom"
+)
+
+// change is one allowed move on its way into the tables.
+type change struct {
+	sit      newsroom.Situation
+	req      newsroom.Request
+	ruling   newsroom.Ruling
+	now      time.Time
+	out      *Settled
+	stage    newsroom.Stage
+	public   newsroom.Public
+	revision int
+	hash     string // of revision
+	round    int
+	step     int
+	n        int64 // audit sequence of the move
+	publish  int64 // audit sequence of the public change it settled; 0 none
+}
+
+// apply carries out a ruling. The order matters: what the audit rows name exists before them, and the chain's lock is taken
+// last.
+func (s *Store) apply(ctx context.Context, tx pgx.Tx, c *change) error {
+	a, r := c.sit.Article, c.ruling
+	c.stage, c.public, c.revision, c.hash, c.round, c.step = r.To, r.Then, a.Revision, c.sit.Frozen, a.Round, a.Step
+	if err := s.editDraft(ctx, tx, c); err != nil {
+		return err
+	}
+	if r.Freeze {
+		if err := s.freeze(ctx, tx, c); err != nil {
+			return err
+		}
+	}
+	if r.Verdict {
+		if err := s.decide(ctx, tx, c); err != nil {
+			return err
+		}
+	}
+	closed, err := s.closeAsks(ctx, tx, c)
+	if err != nil {
+		return err
+	}
+	if err := s.comment(ctx, tx, c); err != nil {
+		return err
+	}
+	if c.n, err = s.appendAudit(ctx, tx, auditRow{
+		ArticleID: a.ID, At: c.now, ActorID: c.req.ActorID, ActorName: c.sit.Actor.Name, Capacity: r.Capacity, OnBehalfOf: r.OnBehalfOf,
+		Door: c.req.Door, Action: string(c.req.Move), From: a.Stage, To: c.stage, Public: c.public, Revision: c.revision, Hash: c.hash,
+		Code: c.req.Code, Reason: c.req.Reason, RequestID: c.req.ID, Detail: c.detail(),
+	}); err != nil {
+		return err
+	}
+	if r.Event != "" {
+		c.announce(r.Event, c.n)
+	}
+	if err := s.updateArticle(ctx, tx, c); err != nil {
+		return err
+	}
+	if r.OpenStep >= 0 {
+		if r.NewRound {
+			c.round++
+		}
+		c.step = r.OpenStep
+		if err := s.openStep(ctx, tx, c); err != nil {
+			return err
+		}
+	}
+	if err := s.goPublic(ctx, tx, c); err != nil {
+		return err
+	}
+	return s.moveLetters(ctx, tx, c, closed)
+}
+
+// detail is what the audit row keeps beyond its columns.
+func (c *change) detail() map[string]any {
+	d := map[string]any{}
+	if c.req.ReleaseAt != nil {
+		d["release_at"] = c.req.ReleaseAt.UTC()
+	}
+	if c.req.Target != "" {
+		d["target"] = c.req.Target
+	}
+	if c.req.Kind != "" {
+		d["kind"] = c.req.Kind
+	}
+	return d
+}
+
+func (c *change) announce(verb string, n int64) {
+	c.out.Announce = append(c.out.Announce, newsroom.Announcement{
+		Verb: verb, N: n, Revision: c.revision, Stage: c.stage, Public: c.public, Section: c.sit.Draft.Section,
+		ActorID: c.req.ActorID, Capacity: c.ruling.Capacity, Code: c.req.Code, Kind: c.sit.Draft.Change, At: c.now,
+	})
+}
+
+const sqlEditDraft = `
+	UPDATE articles SET draft = @draft, draft_hash = @hash, draft_version = draft_version + 1 WHERE id = @id`
+
+// editDraft makes the changes to the working text that a move itself brings: a new release time, the kind of a revision.
+func (s *Store) editDraft(ctx context.Context, tx pgx.Tx, c *change) error {
+	switch c.req.Move {
+	case newsroom.MoveReschedule:
+		c.sit.Draft.ReleaseAt = c.req.ReleaseAt
+	case newsroom.MoveRevise:
+		c.sit.Draft.Change, c.sit.Draft.Note, c.sit.Draft.ReleaseAt = c.req.Kind, nil, nil
+		if c.req.Kind == newsroom.ChangeCorrection {
+			c.sit.Draft.Note = &c.req.Note
+		}
+	default:
+		return nil
+	}
+	c.sit.Article.DraftHash = c.sit.Draft.Hash()
+	_, err := tx.Exec(ctx, sqlEditDraft, args{"id": c.sit.Article.ID, "draft": toJSON(c.sit.Draft), "hash": c.sit.Article.DraftHash})
+	return err
+}
+
+const sqlFreeze = `
+	INSERT INTO revisions (article_id, n, content, hash, created_by, created_at) VALUES (@id, @n, @content, @hash, @by, @at)`
+
+// freeze makes the working text the next revision, unless it equals the newest one.
+func (s *Store) freeze(ctx context.Context, tx pgx.Tx, c *change) error {
+	if c.sit.Article.DraftHash == c.sit.Frozen {
+		return nil
+	}
+	c.revision, c.hash = c.revision+1, c.sit.Article.DraftHash
+	_, err := tx.Exec(ctx, sqlFreeze, args{
+		"id": c.sit.Article.ID, "n": c.revision, "content": toJSON(c.sit.Draft), "hash": c.hash, "by": c.req.ActorID, "at": c.now,
+	})
+	return err
+}
+
+const sqlDecide = `
+	INSERT INTO decisions (request_id, article_id, revision, round, step, user_id, capacity, on_behalf_of, move, hash,
+	  reason_code, reason, door, at)
+	VALUES (@request, @id, @revision, @round, @step, @user, @capacity, @behalf, @move, @hash, @code, @reason, @door, @at)`
+
+func (s *Store) decide(ctx context.Context, tx pgx.Tx, c *change) error {
+	_, err := tx.Exec(ctx, sqlDecide, args{
+		"request": c.req.ID, "id": c.sit.Article.ID, "revision": c.revision, "round": c.round, "step": c.step, "user": c.req.ActorID,
+		"capacity": c.ruling.Capacity, "behalf": c.ruling.OnBehalfOf, "move": c.req.Move, "hash": c.hash,
+		"code": c.req.Code, "reason": c.req.Reason, "door": c.req.Door, "at": c.now,
+	})
+	return err
+}
+
+const (
+	sqlCloseAsks = `UPDATE asks SET closed_at = @at, closed_why = @why
+	WHERE article_id = @id AND closed_at IS NULL RETURNING id, user_id`
+	sqlCloseOwnAsk = `UPDATE asks SET closed_at = @at, closed_why = 'decided'
+	WHERE article_id = @id AND user_id = @user AND closed_at IS NULL`
+)
+
+// closedAsk is a link that died with a move.
+type closedAsk struct{ ID, UserID string }
+
+// closeAsks kills the open links: all of them where the round is over, the actor's own after a decision that leaves it open.
+func (s *Store) closeAsks(ctx context.Context, tx pgx.Tx, c *change) ([]closedAsk, error) {
+	id := c.sit.Article.ID
+	if c.ruling.Verdict {
+		if _, err := tx.Exec(ctx, sqlCloseOwnAsk, args{"id": id, "user": c.req.ActorID, "at": c.now}); err != nil {
+			return nil, err
+		}
+	}
+	if c.ruling.CloseAsks == "" {
+		return nil, nil
+	}
+	rows, _ := tx.Query(ctx, sqlCloseAsks, args{"id": id, "why": c.ruling.CloseAsks, "at": c.now})
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[closedAsk])
+}
+
+const sqlInsertComment = `
+	INSERT INTO comments (id, article_id, revision, user_id, text, kind, at) VALUES (@id, @article, @revision, @user, @text, @kind, @at)`
+
+// comment keeps a comment, or the reviewer's note to the leader.
+func (s *Store) comment(ctx context.Context, tx pgx.Tx, c *change) error {
+	if c.req.Comment == "" {
+		return nil
+	}
+	kind := "comment"
+	if c.req.Move != newsroom.MoveComment {
+		kind = "note"
+	}
+	_, err := tx.Exec(ctx, sqlInsertComment, args{
+		"id": newsroom.NewID(), "article": c.sit.Article.ID, "revision": c.revision, "user": c.req.ActorID,
+		"text": c.req.Comment, "kind": kind, "at": c.now,
+	})
+	return err
+}
+
+const sqlUpdateArticle = `
+	UPDATE articles SET stage = @stage, public = @public, revision = @revision, holder_id = @holder, forwarded_by = @forwarder,
+	  clock_kind = @clock, clock_id = @clock_id, clock_start = @clock_start, clock_minutes = @clock_minutes, due_at = @due,
+	  release_due = @release_due, undo_until = @undo, frozen = @frozen, second_by = @second_by, first_signer = @first_signer,
+	  second_late = @second_late, updated_at = @at
+	WHERE id = @id`
+
+func (s *Store) updateArticle(ctx context.Context, tx pgx.Tx, c *change) error {
+	a, r := c.sit.Article, c.ruling
+	holder, forwarder := a.HolderID, a.ForwardedBy
+	if r.Holder != nil {
+		holder = *r.Holder
+	}
+	if c.req.Move == newsroom.MoveForward || c.req.Move == newsroom.MoveResubmit {
+		forwarder = c.req.ActorID
+	}
+	calendar, err := s.calendar(ctx, tx)
+	if err != nil {
+		return err
+	}
+	clock := c.clock()
+	var start, due *time.Time
+	if clock.Runs() {
+		start, due = &clock.Start, new(clock.Due(calendar, 100))
+	}
+	secondBy, signer, late := a.SecondBy, a.FirstSigner, a.SecondLate
+	switch {
+	case r.SecondDue > 0:
+		secondBy, signer, late = new(calendar.Add(c.now, r.SecondDue)), c.req.ActorID, false
+	case r.SecondDone:
+		secondBy, signer, late = nil, "", false
+	}
+	_, err = tx.Exec(ctx, sqlUpdateArticle, args{
+		"id": a.ID, "stage": c.stage, "public": c.public, "revision": c.revision, "holder": holder, "forwarder": forwarder,
+		"clock": clock.Kind, "clock_id": clock.ID, "clock_start": start, "clock_minutes": clock.Minutes, "due": due,
+		"release_due": r.ReleaseDue, "undo": r.UndoUntil, "frozen": (a.Frozen || r.Freezing) && !r.Release,
+		"second_by": secondBy, "first_signer": signer, "second_late": late, "at": c.now,
+	})
+	c.sit.Article.HolderID, c.sit.Article.ForwardedBy, c.sit.Article.Clock = holder, forwarder, clock
+	return err
+}
+
+// clock is the working-time clock after the move; a new one is named by the move's audit sequence.
+func (c *change) clock() newsroom.Clock {
+	switch c.ruling.Clock {
+	case newsroom.ClockStop:
+		return newsroom.Clock{}
+	case newsroom.ClockForBureau:
+		return newsroom.Clock{Kind: newsroom.ClockReview, ID: c.n, Start: c.now, Minutes: c.sit.Policy.EditMinutes}
+	case newsroom.ClockForOffices:
+		return newsroom.Clock{Kind: newsroom.ClockApproval, ID: c.n, Start: c.now, Minutes: c.sit.Policy.ApproveMinutes}
+	default:
+		return c.sit.Article.Clock
+	}
+}
+
+const (
+	sqlOpenStep = `UPDATE articles SET round = @round, step = @step, policy = @policy WHERE id = @id`
+	sqlOpenAsk  = `
+	INSERT INTO asks (id, article_id, round, step, revision, hash, office_id, user_id, on_behalf_of, escalation, key_version,
+	  token_hash, created_at, due_at, expires_at)
+	VALUES (@id, @article, @round, @step, @revision, @hash, @office, @user, @behalf, @escalation, @version, @token, @at, @due, @expires)`
+)
+
+// linkLife is how long a link outlives its due time: Tết is long (mail.md (c)).
+const linkLife = 30 * 24 * time.Hour
+
+// openStep asks the people of one step, each by a link of their own, and snapshots the policy of the round.
+func (s *Store) openStep(ctx context.Context, tx pgx.Tx, c *change) error {
+	if _, err := tx.Exec(ctx, sqlOpenStep, args{
+		"id": c.sit.Article.ID, "round": c.round, "step": c.step, "policy": toJSON(c.sit.Policy),
+	}); err != nil {
+		return err
+	}
+	for _, seat := range c.ruling.Ask {
+		if err := s.ask(ctx, tx, c, seat, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask opens one link and writes its letter.
+func (s *Store) ask(ctx context.Context, tx pgx.Tx, c *change, seat newsroom.Seat, escalation bool) error {
+	calendar, err := s.calendar(ctx, tx)
+	if err != nil {
+		return err
+	}
+	due := c.now
+	if c.sit.Article.Clock.Runs() {
+		due = c.sit.Article.Clock.Due(calendar, 100)
+	}
+	id, version := newsroom.NewID(), s.keys.Version()
+	if _, err := tx.Exec(ctx, sqlOpenAsk, args{
+		"id": id, "article": c.sit.Article.ID, "round": c.round, "step": c.step, "revision": c.revision, "hash": c.hash,
+		"office": seat.Office, "user": seat.Person, "behalf": seat.OnBehalfOf, "escalation": escalation, "version": version,
+		"token": s.tokenHash(PurposeAsk, id, version), "at": c.now, "due": due, "expires": later(due, c.now).Add(linkLife),
+	}); err != nil {
+		return err
+	}
+	return s.writeLetter(ctx, tx, letter{
+		ID: "approval_request/" + id, Kind: newsroom.LetterApproval, UserID: seat.Person, ArticleID: c.sit.Article.ID, AskID: id, N: c.n,
+	}, c.out)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Purposes keep the keys of different links apart.
+const (
+	PurposeAsk     = "ask"     // /duyet/…
+	PurposeNotMe   = "not_me"  // /khong-phai-toi/…
+	PurposePIN     = "pin"     // /ma-pin/…
+	PurposeReset   = "reset"   // /mat-khau/…
+	PurposeConfirm = "confirm" // /xac-nhan/…
+	PurposePrefs   = "prefs"   // /tuy-chon/…
+	PurposeLeave   = "leave"   // /huy/…
+)
+
+// tokenHash is what the database holds of a token: its sha256. The token itself is derived again when a mail is rendered.
+func (s *Store) tokenHash(purpose, id string, version int) []byte {
+	sum := sha256.Sum256([]byte(s.keys.Token(purpose, id, version)))
+	return sum[:]
+}
+
+// hashToken is the hash of a token somebody brought.
+func hashToken(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// releaseMismatch refuses to publish bytes that are not those approved.
+func releaseMismatch(c *change) error {
+	return &newsroom.MoveError{Code: newsroom.RefusedHash, Move: c.req.Move, Stage: c.sit.Article.Stage,
+		Params: map[string]string{"revision": fmt.Sprint(c.revision)}}
+}

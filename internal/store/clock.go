@@ -1,0 +1,188 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/newsroom"
+)
+
+const sqlMark = `
+	INSERT INTO reminders (article_id, clock_id, mark, at) VALUES (@id, @clock, @mark, @at) ON CONFLICT DO NOTHING`
+
+// remind serves the marks of the running clock that have passed, each once: the reminder, the warning to both sides, and at
+// the end the deputy is asked too. After an outage that skipped several marks only the last one is told.
+func (s *Store) remind(ctx context.Context, tx pgx.Tx, id string, now time.Time, out *Settled) error {
+	sit, err := s.situation(ctx, tx, newsroom.Request{ArticleID: id, Door: newsroom.DoorClock}, now)
+	if err != nil {
+		return err
+	}
+	a := sit.Article
+	if !a.Clock.Runs() {
+		return nil
+	}
+	calendar, err := s.calendar(ctx, tx)
+	if err != nil {
+		return err
+	}
+	passed := 0
+	for _, mark := range newsroom.Marks {
+		if due := a.Clock.Due(calendar, mark); due.IsZero() || due.After(now) {
+			break
+		}
+		tag, err := tx.Exec(ctx, sqlMark, args{"id": id, "clock": a.Clock.ID, "mark": mark, "at": now})
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 1 {
+			passed = mark
+		}
+	}
+	if passed == 0 {
+		return nil
+	}
+	c := change{
+		sit: sit, now: now, out: out, stage: a.Stage, public: a.Public, revision: a.Revision, hash: sit.Frozen, round: a.Round, step: a.Step,
+	}
+	if c.n, err = s.appendAudit(ctx, tx, auditRow{
+		ArticleID: id, At: now, Capacity: newsroom.AsWorkflow, Door: newsroom.DoorClock, Action: fmt.Sprintf("due_%d", passed),
+		From: a.Stage, To: a.Stage, Public: a.Public, Revision: a.Revision,
+	}); err != nil {
+		return err
+	}
+	out.Announce = append(out.Announce, newsroom.Announcement{
+		Verb: "due", N: a.Clock.ID, Mark: passed, Revision: a.Revision, Stage: a.Stage, Public: a.Public, Section: a.Section, At: now,
+	})
+	if a.Clock.Kind == newsroom.ClockReview {
+		return s.remindBureau(ctx, tx, &c, passed)
+	}
+	return s.remindOffice(ctx, tx, &c, passed)
+}
+
+// remindBureau tells the reviewer who holds the article, or all of the section's; at 80 % the author too; at 100 % those who
+// hear of trouble.
+func (s *Store) remindBureau(ctx context.Context, tx pgx.Tx, c *change, mark int) error {
+	a := c.sit.Article
+	people := []string{a.HolderID}
+	if a.HolderID == "" {
+		var err error
+		if people, err = s.reviewers(ctx, tx, a.Section); err != nil {
+			return err
+		}
+	}
+	kind := newsroom.LetterReviewSoon
+	if mark >= 80 {
+		people = append(people, a.AuthorID)
+	}
+	if mark >= 100 {
+		kind = newsroom.LetterReviewOverdue
+		alarmed, err := s.alarmed(ctx, tx)
+		if err != nil {
+			return err
+		}
+		people = append(people, alarmed...)
+	}
+	return s.dueLetters(ctx, tx, c, kind, mark, people, nil)
+}
+
+// remindOffice tells whoever is asked, with their working link; at 80 % the reviewer who forwarded too; at 100 % the deputies
+// get a link of their own while the first ones stay valid.
+func (s *Store) remindOffice(ctx context.Context, tx pgx.Tx, c *change, mark int) error {
+	asks := map[string]string{}
+	var people []string
+	for _, ask := range c.sit.Asks {
+		asks[ask.Seat.Person] = ask.ID
+		people = append(people, ask.Seat.Person)
+	}
+	kind := newsroom.LetterApprovalSoon
+	if mark >= 80 {
+		people = append(people, c.sit.Article.ForwardedBy)
+	}
+	if mark >= 100 {
+		kind = newsroom.LetterApprovalOverdue
+		if err := s.escalate(ctx, tx, c, asks); err != nil {
+			return err
+		}
+	}
+	return s.dueLetters(ctx, tx, c, kind, mark, people, asks)
+}
+
+// escalate asks the deputies too; where there is nobody else to ask, chief and admins are told.
+func (s *Store) escalate(ctx context.Context, tx pgx.Tx, c *change, asked map[string]string) error {
+	office := c.sit.Policy.Steps[c.step].Office
+	deputies, err := s.deputies(ctx, tx, office, c.now)
+	if err != nil {
+		return err
+	}
+	var seats []newsroom.Seat
+	for _, d := range deputies {
+		if asked[d] == "" {
+			seats = append(seats, newsroom.Seat{Office: office, Person: d})
+		}
+	}
+	seats = c.sit.Policy.Asked(c.step, seats, c.sit.Article.AuthorID, c.sit.Article.ForwardedBy)
+	for _, seat := range seats {
+		if err := s.ask(ctx, tx, c, seat, true); err != nil {
+			return err
+		}
+	}
+	if len(seats) > 0 {
+		return nil
+	}
+	alarmed, err := s.alarmed(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return s.dueLetters(ctx, tx, c, newsroom.LetterApprovalOverdue, 100, alarmed, asked)
+}
+
+func (s *Store) dueLetters(ctx context.Context, tx pgx.Tx, c *change, kind newsroom.LetterKind, mark int, people []string, asks map[string]string) error {
+	a := c.sit.Article
+	for _, person := range unique(people) {
+		if err := s.writeLetter(ctx, tx, letter{
+			ID: fmt.Sprintf("%s/%s/%d.%d/%s", kind, a.ID, a.Clock.ID, mark, person), Kind: kind, UserID: person, ArticleID: a.ID,
+			AskID: asks[person], N: c.n, Data: map[string]any{"mark": mark},
+		}, c.out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const sqlSecondLate = `UPDATE articles SET second_late = true WHERE id = @id`
+
+// missSecond puts on record that a second signature did not come in time: the page says so, the chief is told.
+func (s *Store) missSecond(ctx context.Context, tx pgx.Tx, a newsroom.Article, now time.Time, out *Settled) error {
+	if a.SecondBy == nil || a.SecondLate || a.SecondBy.After(now) {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, sqlSecondLate, args{"id": a.ID}); err != nil {
+		return err
+	}
+	n, err := s.appendAudit(ctx, tx, auditRow{
+		ArticleID: a.ID, At: now, Capacity: newsroom.AsWorkflow, Door: newsroom.DoorClock, Action: "second_sign_late",
+		From: a.Stage, To: a.Stage, Public: a.Public, Revision: a.Revision,
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, sqlBumpPortal); err != nil {
+		return err
+	}
+	alarmed, err := s.alarmed(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, person := range alarmed {
+		if err := s.writeLetter(ctx, tx, letter{
+			ID: fmt.Sprintf("second_sign/%s/%d/%s", a.ID, n, person), Kind: newsroom.LetterSecondSign, UserID: person, ArticleID: a.ID, N: n,
+			Data: map[string]any{"late": true},
+		}, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}

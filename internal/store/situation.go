@@ -1,0 +1,236 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/newsroom"
+)
+
+const sqlLockSituation = `SELECT ` + articleColumns + `, draft, policy,
+	coalesce((SELECT hash FROM revisions WHERE article_id = articles.id AND n = articles.revision), '')
+	FROM articles WHERE id = @id FOR UPDATE OF articles`
+
+// situation reads everything the rules look at, under the article's lock.
+func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, now time.Time) (newsroom.Situation, error) {
+	sit := newsroom.Situation{Now: now}
+	var draft, snapshot []byte
+	a, err := scanArticle(tx.QueryRow(ctx, sqlLockSituation, args{"id": r.ArticleID}), &draft, &snapshot, &sit.Frozen)
+	if err != nil {
+		return sit, fmt.Errorf("lock article %s: %w", r.ArticleID, err)
+	}
+	sit.Article = a
+	if err := json.Unmarshal(draft, &sit.Draft); err != nil {
+		return sit, fmt.Errorf("decode draft of article %s: %w", a.ID, err)
+	}
+	if r.ActorID != "" {
+		if sit.Actor, err = s.person(ctx, tx, r.ActorID); err != nil {
+			return sit, err
+		}
+	}
+	if r.Target != "" {
+		if sit.Target, err = s.person(ctx, tx, r.Target); err != nil && !errors.Is(err, newsroom.ErrNotFound) {
+			return sit, err
+		}
+	}
+	if sit.Policy, err = s.runningPolicy(ctx, tx, a, r.Move, snapshot); err != nil {
+		return sit, err
+	}
+	var offices []string
+	for _, step := range sit.Policy.Steps {
+		offices = append(offices, step.Office)
+	}
+	if sit.Seats, err = s.seats(ctx, tx, offices, now); err != nil {
+		return sit, err
+	}
+	if sit.Asks, err = s.openAsks(ctx, tx, a); err != nil {
+		return sit, err
+	}
+	if sit.Verdicts, err = s.verdicts(ctx, tx, a); err != nil {
+		return sit, err
+	}
+	if len(sit.Policy.BlockingChecks) > 0 {
+		sit.Blocking = blocking(sit.Draft, sit.Policy.BlockingChecks)
+	}
+	if a.Revision > 0 && (r.Move == newsroom.MoveRelease || r.Move == newsroom.MoveApprove || r.Move == newsroom.MoveEmergencyRelease) {
+		frozen, err := s.frozen(ctx, tx, a.ID, a.Revision)
+		if err != nil {
+			return sit, err
+		}
+		sit.Computed = frozen.Hash()
+	}
+	return sit, nil
+}
+
+const sqlFrozen = `SELECT content FROM revisions WHERE article_id = @id AND n = @n`
+
+func (s *Store) frozen(ctx context.Context, q querier, id string, n int) (c newsroom.Content, err error) {
+	var content []byte
+	if err := q.QueryRow(ctx, sqlFrozen, args{"id": id, "n": n}).Scan(&content); err != nil {
+		return c, fmt.Errorf("revision %d of article %s: %w", n, id, notFound(err))
+	}
+	return c, json.Unmarshal(content, &c)
+}
+
+// runningPolicy is the snapshot while a round runs and what follows from it pends, the section's newest policy otherwise.
+func (s *Store) runningPolicy(ctx context.Context, q querier, a newsroom.Article, move newsroom.Move, snapshot []byte) (p newsroom.Policy, err error) {
+	switch a.Stage {
+	case newsroom.StageAwaitingApproval, newsroom.StageApproved, newsroom.StageScheduled:
+		if snapshot != nil && move != newsroom.MoveResubmit {
+			return p, json.Unmarshal(snapshot, &p)
+		}
+	}
+	return s.sectionPolicy(ctx, q, a.Section)
+}
+
+const sqlSectionPolicy = `
+	SELECT policy FROM policies WHERE section_id IN (@section, '') ORDER BY section_id DESC, version DESC LIMIT 1`
+
+// sectionPolicy is the newest policy of section, else of the whole office, else the default over the first office.
+func (s *Store) sectionPolicy(ctx context.Context, q querier, section string) (p newsroom.Policy, err error) {
+	var policy []byte
+	err = notFound(q.QueryRow(ctx, sqlSectionPolicy, args{"section": section}).Scan(&policy))
+	if errors.Is(err, newsroom.ErrNotFound) {
+		return s.defaultPolicy(ctx, q)
+	}
+	if err != nil {
+		return p, fmt.Errorf("policy of section %s: %w", section, err)
+	}
+	return p, json.Unmarshal(policy, &p)
+}
+
+const sqlFirstOffice = `SELECT coalesce((SELECT id FROM offices ORDER BY position, id LIMIT 1), '')`
+
+func (s *Store) defaultPolicy(ctx context.Context, q querier) (newsroom.Policy, error) {
+	var office string
+	if err := q.QueryRow(ctx, sqlFirstOffice).Scan(&office); err != nil {
+		return newsroom.Policy{}, fmt.Errorf("first office: %w", err)
+	}
+	return newsroom.DefaultPolicy(office), nil
+}
+
+const sqlPerson = `SELECT id, email, name, title, locale, roles, sections, active FROM users WHERE id = @id`
+
+func (s *Store) person(ctx context.Context, q querier, id string) (newsroom.Person, error) {
+	rows, _ := q.Query(ctx, sqlPerson, args{"id": id})
+	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[newsroom.Person])
+	if err != nil {
+		return p, fmt.Errorf("person %s: %w", id, notFound(err))
+	}
+	return p, nil
+}
+
+// An active delegation moves the holder's seat to the delegate; without one the holder sits there.
+const sqlSeats = `
+	SELECT h.office_id, coalesce(d.to_user, h.user_id), CASE WHEN d.to_user IS NULL THEN '' ELSE h.user_id END
+	FROM office_holders h
+	LEFT JOIN LATERAL (
+	  SELECT to_user FROM delegations
+	  WHERE office_id = h.office_id AND from_user = h.user_id AND from_at <= @at AND to_at > @at AND ended_at IS NULL
+	  ORDER BY created_at DESC LIMIT 1) d ON true
+	JOIN users u ON u.id = coalesce(d.to_user, h.user_id) AND u.active AND 'leader' = ANY (u.roles)
+	WHERE h.office_id = ANY (@offices) AND NOT h.deputy AND h.from_at <= @at AND (h.to_at IS NULL OR h.to_at > @at)
+	ORDER BY h.office_id, h.from_at, h.user_id`
+
+// seats lists who may decide for offices at a moment.
+func (s *Store) seats(ctx context.Context, q querier, offices []string, at time.Time) ([]newsroom.Seat, error) {
+	rows, _ := q.Query(ctx, sqlSeats, args{"offices": offices, "at": at})
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[newsroom.Seat])
+	if err != nil {
+		return nil, fmt.Errorf("seats of offices: %w", err)
+	}
+	return list, nil
+}
+
+// The office's deputies; where it has none the chief's office.
+const sqlDeputies = `
+	WITH standing AS (
+	  SELECT h.*, o.chief FROM office_holders h JOIN offices o ON o.id = h.office_id
+	  JOIN users u ON u.id = h.user_id AND u.active AND 'leader' = ANY (u.roles)
+	  WHERE h.from_at <= @at AND (h.to_at IS NULL OR h.to_at > @at)),
+	deputies AS (SELECT user_id FROM standing WHERE office_id = @office AND deputy)
+	SELECT user_id FROM deputies
+	UNION
+	SELECT user_id FROM standing WHERE chief AND office_id <> @office AND NOT EXISTS (SELECT FROM deputies)`
+
+// deputies lists who is asked too when an office's time is over, none where it has neither a deputy nor a chief above it.
+func (s *Store) deputies(ctx context.Context, q querier, office string, at time.Time) ([]string, error) {
+	rows, _ := q.Query(ctx, sqlDeputies, args{"office": office, "at": at})
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("deputies of office %s: %w", office, err)
+	}
+	return list, nil
+}
+
+const sqlOpenAsks = `
+	SELECT id, round, step, revision, hash, office_id, user_id, on_behalf_of, escalation FROM asks
+	WHERE article_id = @id AND round = @round AND closed_at IS NULL AND expires_at > @now ORDER BY created_at, id`
+
+func (s *Store) openAsks(ctx context.Context, q querier, a newsroom.Article) ([]newsroom.Ask, error) {
+	rows, _ := q.Query(ctx, sqlOpenAsks, args{"id": a.ID, "round": a.Round, "now": s.now().UTC()})
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k newsroom.Ask, err error) {
+		return k, row.Scan(&k.ID, &k.Round, &k.Step, &k.Revision, &k.Hash, &k.Seat.Office, &k.Seat.Person, &k.Seat.OnBehalfOf, &k.Escalation)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open asks of article %s: %w", a.ID, err)
+	}
+	return list, nil
+}
+
+const sqlVerdicts = `
+	SELECT user_id, step, move FROM decisions WHERE article_id = @id AND round = @round ORDER BY at`
+
+func (s *Store) verdicts(ctx context.Context, q querier, a newsroom.Article) ([]newsroom.Verdict, error) {
+	rows, _ := q.Query(ctx, sqlVerdicts, args{"id": a.ID, "round": a.Round})
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[newsroom.Verdict])
+	if err != nil {
+		return nil, fmt.Errorf("decisions of article %s: %w", a.ID, err)
+	}
+	return list, nil
+}
+
+const sqlCalendarDays = `SELECT date, kind FROM calendar_days`
+
+// calendar is the office's working time as it is now.
+func (s *Store) calendar(ctx context.Context, q querier) (newsroom.Calendar, error) {
+	c := newsroom.DefaultCalendar()
+	var hours []byte
+	switch err := notFound(q.QueryRow(ctx, sqlSetting, args{"key": "calendar_hours"}).Scan(&hours)); {
+	case errors.Is(err, newsroom.ErrNotFound):
+	case err != nil:
+		return c, fmt.Errorf("working hours: %w", err)
+	default:
+		if err := json.Unmarshal(hours, &c.Hours); err != nil {
+			return c, fmt.Errorf("decode working hours: %w", err)
+		}
+	}
+	rows, _ := q.Query(ctx, sqlCalendarDays)
+	var date time.Time
+	var kind newsroom.DayKind
+	if _, err := pgx.ForEachRow(rows, []any{&date, &kind}, func() error {
+		c.Days[newsroom.Date{Year: date.Year(), Month: date.Month(), Day: date.Day()}] = kind
+		return nil
+	}); err != nil {
+		return c, fmt.Errorf("calendar days: %w", err)
+	}
+	return c, nil
+}
+
+const sqlSetting = `SELECT value FROM settings WHERE key = @key`
+
+const sqlAlert = `INSERT INTO alerts (id, code, detail, at) VALUES (@id, @code, @detail, @at)
+	ON CONFLICT (id) DO UPDATE SET detail = excluded.detail, cleared_at = NULL`
+
+// alert puts a trouble before the operator; the same id is one row however often it happens.
+func (s *Store) alert(ctx context.Context, tx pgx.Tx, id, code string, detail map[string]any) error {
+	if _, err := tx.Exec(ctx, sqlAlert, args{"id": id, "code": code, "detail": toJSON(detail), "at": s.now().UTC()}); err != nil {
+		return fmt.Errorf("write alert %s: %w", id, err)
+	}
+	return nil
+}
