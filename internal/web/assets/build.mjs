@@ -42,6 +42,7 @@ export async function buildInto(dir) {
     assetNames: "[name]-[hash]",
     publicPath: "/static/",
     loader: { ".woff2": "file" },
+    define: { ICONS: JSON.stringify(`/static/${manifest["icons.svg"]}`) },
     metafile: true,
     logLevel: "warning",
   });

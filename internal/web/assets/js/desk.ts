@@ -1,0 +1,24 @@
+import { display } from "./common/display";
+import { all } from "./common/dom";
+import { menus } from "./common/menus";
+import { submitOnce } from "./common/submit";
+import { autosave } from "./desk/autosave";
+import { density } from "./desk/density";
+import { dialogs } from "./desk/dialogs";
+import { fields } from "./desk/fields";
+import { keys } from "./desk/keys";
+import { live } from "./desk/live";
+import { rows } from "./desk/rows";
+import { tabs } from "./desk/tabs";
+
+display();
+menus();
+dialogs();
+submitOnce();
+fields();
+density();
+keys();
+for (const panel of all("[data-tabs]")) tabs(panel);
+for (const list of all("[data-rows]")) rows(list);
+for (const form of all<HTMLFormElement>("form[data-autosave]")) autosave(form);
+if (document.body.dataset.live) live(document.body.dataset.live);

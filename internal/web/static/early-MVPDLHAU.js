@@ -1,0 +1,1 @@
+for(let[t,o]of[["theme","light dark"],["contrast","more normal"],["size","s m l xl"],["density","roomy compact"]]){let e=document.cookie.match(new RegExp(`(?:^|; )${t}=([a-z]+)`));e&&o.split(" ").includes(e[1])&&(document.documentElement.dataset[t]=e[1])}document.documentElement.dataset.script="on";

@@ -1,1 +1,0 @@
-for(let[t,n]of[["theme","light dark"],["contrast","more normal"],["size","s m l xl"]]){let e=document.cookie.match(new RegExp(`(?:^|; )${t}=([a-z]+)`));e&&n.split(" ").includes(e[1])&&(document.documentElement.dataset[t]=e[1])}document.documentElement.dataset.script="on";
