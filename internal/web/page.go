@@ -71,7 +71,7 @@ func (s *Server) funcs(l language) template.FuncMap {
 		"strings":    func(keys ...string) map[string]string { return s.scriptStrings(l, keys) },
 		"dict":       dict,
 		"list":       func(items ...any) []any { return items },
-		"slot":       slotMark,
+		"tel":        telephone,
 		"sections":   func(f newsroom.Site) []sectionLink { return sectionLinks(f, l) },
 	}
 }
@@ -182,7 +182,7 @@ func parsePage(base *template.Template, name, text string, funcs template.FuncMa
 	return page, nil
 }
 
-// html executes page name with v in its language. Slots are still marks.
+// html executes page name with v in its language.
 func (t *templates) html(name string, v *view) ([]byte, error) {
 	page, known := t.pages[v.Lang][name]
 	if !known {
@@ -204,9 +204,6 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 	s.rememberLang(w, r)
 	body, err := s.views.html(name, &view{frame: s.frame(r, site), Data: data})
 	if err != nil {
-		return err
-	}
-	if body, err = s.fillSlots(r.Context(), body); err != nil {
 		return err
 	}
 	if w.Header().Get("Cache-Control") == "" {
@@ -232,3 +229,13 @@ func (s *Server) frame(r *http.Request, site newsroom.Site) frame {
 
 // absolute puts the public base URL before a path of ours.
 func (s *Server) absolute(path string) string { return strings.TrimSuffix(s.URL.String(), "/") + path }
+
+// telephone keeps what a phone dials of a number as it is printed.
+func telephone(printed string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r == '+' {
+			return r
+		}
+		return -1
+	}, printed)
+}

@@ -81,7 +81,3 @@ func (s *Server) HTTP() *http.Server {
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 }
-
-// Run does what goes on beside the requests until ctx ends: it empties the page cache when something public changed and
-// hands counted views to the bus.
-func (s *Server) Run(ctx context.Context) error { return s.background(ctx) }
