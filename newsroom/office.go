@@ -65,3 +65,12 @@ type CalendarDay struct {
 	Kind DayKind
 	Name string
 }
+
+// PolicyVersion is one version of a section's policy as it was written.
+type PolicyVersion struct {
+	Section string // "": the whole office
+	Version int
+	Policy  Policy
+	By      string // name
+	At      time.Time
+}

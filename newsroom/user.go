@@ -160,3 +160,12 @@ type AccountLink struct {
 	Account   Account
 	ExpiresAt time.Time
 }
+
+// FirstStart is what an empty newsroom asks for: who it is, its sections, who approves, and the first admin.
+type FirstStart struct {
+	Office   OfficeInfo
+	Sections []string // names
+	Approver string   // name of the office that approves
+	Admin    AccountInput
+	Password string
+}

@@ -35,7 +35,7 @@ func (s *Store) RecordMove(ctx context.Context, requestID string) (Settled, erro
 		}
 		now := s.now().UTC().Truncate(time.Microsecond)
 		if outcome != nil {
-			if err := json.Unmarshal(outcome, &out.Outcome); err != nil {
+			if err := json.Unmarshal(outcome, &out); err != nil {
 				return fmt.Errorf("decode outcome: %w", err)
 			}
 			return s.standing(ctx, tx, r.ArticleID, &out)
@@ -47,7 +47,7 @@ func (s *Store) RecordMove(ctx context.Context, requestID string) (Settled, erro
 		if err != nil {
 			return err
 		}
-		if err := settleRequest(ctx, tx, r.ID, now, out.Outcome); err != nil {
+		if err := settleRequest(ctx, tx, r.ID, now, out); err != nil {
 			return err
 		}
 		return s.standing(ctx, tx, r.ArticleID, &out)
@@ -86,6 +86,9 @@ func (s *Store) SettleDue(ctx context.Context, articleID string) (Settled, error
 			return err
 		}
 		if err := s.missSecond(ctx, tx, a, now, &out); err != nil {
+			return err
+		}
+		if err := s.unfinished(ctx, tx, articleID, &out); err != nil {
 			return err
 		}
 		return s.standing(ctx, tx, articleID, &out)
@@ -174,3 +177,21 @@ func (s *Store) refusedByClock(ctx context.Context, tx pgx.Tx, a newsroom.Articl
 }
 
 const sqlFreezeRelease = `UPDATE articles SET frozen = true WHERE id = @id`
+
+const (
+	sqlUnfinishedPublications = `SELECT n FROM publications WHERE article_id = @id AND done_at IS NULL ORDER BY n`
+	sqlUnfinishedLetters      = `SELECT id FROM letters WHERE article_id = @id AND done_at IS NULL ORDER BY created_at, id LIMIT 100`
+)
+
+// unfinished names everything of the article that should have a run, also what an earlier attempt of the same activity wrote
+// before it died: starting what runs already is harmless.
+func (s *Store) unfinished(ctx context.Context, tx pgx.Tx, articleID string, out *Settled) error {
+	rows, _ := tx.Query(ctx, sqlUnfinishedPublications, args{"id": articleID})
+	var err error
+	if out.Publish, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
+		return err
+	}
+	rows, _ = tx.Query(ctx, sqlUnfinishedLetters, args{"id": articleID})
+	out.Letters, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	return err
+}

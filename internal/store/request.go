@@ -64,12 +64,14 @@ func (s *Store) request(ctx context.Context, q querier, id string) (r newsroom.R
 	if err := json.Unmarshal(request, &r); err != nil {
 		return r, nil, fmt.Errorf("decode move request %s: %w", id, err)
 	}
-	if outcome != nil {
-		if err := json.Unmarshal(outcome, &o); err != nil {
-			return r, nil, fmt.Errorf("decode outcome of %s: %w", id, err)
-		}
+	if outcome == nil {
+		return r, nil, nil
 	}
-	return r, o, nil
+	var settled Settled
+	if err := json.Unmarshal(outcome, &settled); err != nil {
+		return r, nil, fmt.Errorf("decode outcome of %s: %w", id, err)
+	}
+	return r, &settled.Outcome, nil
 }
 
 const sqlUnanswered = `
@@ -97,7 +99,43 @@ func (s *Store) Unanswered(ctx context.Context, limit int) ([]newsroom.Request, 
 
 const sqlSettleRequest = `UPDATE move_requests SET settled_at = @at, outcome = @outcome WHERE id = @id`
 
-func settleRequest(ctx context.Context, tx pgx.Tx, id string, at time.Time, o newsroom.Outcome) error {
-	_, err := tx.Exec(ctx, sqlSettleRequest, args{"id": id, "at": at, "outcome": toJSON(o)})
+// settleRequest keeps the answer with everything that has to follow from it, so that a repeat can start it again.
+func settleRequest(ctx context.Context, tx pgx.Tx, id string, at time.Time, settled Settled) error {
+	_, err := tx.Exec(ctx, sqlSettleRequest, args{"id": id, "at": at, "outcome": toJSON(settled)})
 	return err
+}
+
+// RefuseRequest settles a recorded move as refused, unless it is settled already, and returns its outcome either way.
+func (s *Store) RefuseRequest(ctx context.Context, id string, refused *newsroom.MoveError) (newsroom.Outcome, error) {
+	var out newsroom.Outcome
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		var request, outcome []byte
+		if err := tx.QueryRow(ctx, sqlLockRequest, args{"id": id}).Scan(&request, &outcome); err != nil {
+			return notFound(err)
+		}
+		if outcome != nil {
+			var first Settled
+			err := json.Unmarshal(outcome, &first)
+			out = first.Outcome
+			return err
+		}
+		var r newsroom.Request
+		if err := json.Unmarshal(request, &r); err != nil {
+			return fmt.Errorf("decode request: %w", err)
+		}
+		a, err := scanArticle(tx.QueryRow(ctx, sqlArticle, args{"id": r.ArticleID}))
+		if err != nil {
+			return err
+		}
+		refused.Stage = a.Stage
+		now := s.now().UTC()
+		out = newsroom.Outcome{
+			RequestID: id, ArticleID: a.ID, Move: r.Move, Stage: a.Stage, Public: a.Public, Revision: a.Revision, At: now, Refused: refused,
+		}
+		return settleRequest(ctx, tx, id, now, Settled{Outcome: out})
+	})
+	if err != nil {
+		return out, fmt.Errorf("refuse move %s: %w", id, err)
+	}
+	return out, nil
 }

@@ -1,0 +1,45 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Every timeout and retry has its name here; none is written inline.
+
+// settling: one transaction in Postgres. It is tried for ever, since a recorded move must be settled; the person has been
+// told "recorded" long before that hurts.
+var settling = workflow.ActivityOptions{
+	TaskQueue:           QueueDesk,
+	StartToCloseTimeout: 15 * time.Second,
+	RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second},
+}
+
+// checking: a look at the portal from outside, a handful of requests.
+var checking = workflow.ActivityOptions{
+	TaskQueue:           QueueDesk,
+	StartToCloseTimeout: 90 * time.Second,
+	RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
+}
+
+// keeping: the schedules' walks over open work; the next run of the schedule repeats what this one could not.
+var keeping = workflow.ActivityOptions{
+	TaskQueue:           QueueDesk,
+	StartToCloseTimeout: 5 * time.Minute,
+	RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: 5},
+}
+
+// confirmPauses are the waits before a publication that nobody has confirmed is announced again; the last one repeats. After
+// the last of them somebody is told.
+var confirmPauses = []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute}
+
+const (
+	// gather lets the receipts of one publication, which come within moments of each other, be looked at together.
+	gather = 250 * time.Millisecond
+	// lookAgain is the first pause between two looks from outside while some effect is not visible yet; it doubles.
+	lookAgain = time.Second
+	// leastPause keeps a wake-up time in the past from spinning (the clocks of worker and database may differ).
+	leastPause = time.Second
+)
