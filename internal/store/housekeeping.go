@@ -96,7 +96,7 @@ func (s *Store) RemindQuietDay(ctx context.Context, now time.Time) ([]string, er
 }
 
 // What has served its time and is no record: limits, handled event ids, counted batches, used links.
-var sqlSweeps = []string{sqlSweepRates, sqlSweepSlots, sqlSweepSeen, sqlSweepBatches, sqlSweepVisitors, sqlSweepSessions, sqlSweepKeys, sqlSweepPins}
+var sqlSweeps = []string{sqlSweepRates, sqlSweepSlots, sqlSweepSeen, sqlSweepBatches, sqlSweepVisitors, sqlSweepEndedSessions, sqlSweepKeys, sqlSweepPins}
 
 const (
 	sqlSweepRates    = `DELETE FROM rate_limits WHERE bucket < extract(epoch FROM @now::timestamptz - interval '2 days')`
@@ -104,7 +104,7 @@ const (
 	sqlSweepSeen     = `DELETE FROM events_seen WHERE at < @now::timestamptz - interval '60 days'`
 	sqlSweepBatches  = `DELETE FROM view_batches WHERE at < @now::timestamptz - interval '14 days'`
 	sqlSweepVisitors = `DELETE FROM visitors WHERE seen_at < @now::timestamptz - interval '1 day'`
-	sqlSweepSessions = `DELETE FROM sessions WHERE expiry < @now`
+	sqlSweepEndedSessions = `DELETE FROM sessions WHERE expiry < @now`
 	sqlSweepKeys     = `DELETE FROM idempotency_keys WHERE created_at < @now::timestamptz - interval '7 days'`
 	sqlSweepPins     = `DELETE FROM pin_failures WHERE at < @now::timestamptz - interval '30 days'`
 )
