@@ -1,0 +1,76 @@
+package config
+
+import (
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func load(t *testing.T, env map[string]string, arguments ...string) (Config, error) {
+	t.Helper()
+	flags := flag.NewFlagSet("test", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	return Load(flags, arguments, func(name string) string { return env[name] })
+}
+
+func TestDefaultsAreValid(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:8080" || c.URL.String() != "http://127.0.0.1:8080" || c.CheckURL != c.URL.String() || c.Mail.Rate != 50 {
+		t.Errorf("defaults: %+v", c)
+	}
+}
+
+func TestFlagWinsOverEnvironmentOverFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "level")
+	if err := os.WriteFile(file, []byte("debug\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"LOG_LEVEL_FILE": file}
+	if c, err := load(t, env); err != nil || c.LogLevel != "debug" {
+		t.Errorf("from file: %q, %v", c.LogLevel, err)
+	}
+	env["LOG_LEVEL"] = "warn"
+	if c, err := load(t, env); err != nil || c.LogLevel != "warn" {
+		t.Errorf("from environment: %q, %v", c.LogLevel, err)
+	}
+	if c, err := load(t, env, "--log-level", "error"); err != nil || c.LogLevel != "error" {
+		t.Errorf("from flag: %q, %v", c.LogLevel, err)
+	}
+}
+
+func TestEverythingWrongIsSaidAtOnceWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, map[string]string{
+		"DATABASE_URL": "mysql://u:hunter2@h/d", "MAIL_RATE": "many", "TOASOAN_URL": "https://a.vn/x", "LOG_FORMAT": "xml",
+		"TRUSTED_PROXIES": "nowhere", "SMTP_URL": "smtp://u:hunter2@h:%zz",
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, name := range []string{"DATABASE_URL", "MAIL_RATE", "TOASOAN_URL", "LOG_FORMAT", "TRUSTED_PROXIES", "SMTP_URL"} {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is not named in: %v", name, err)
+		}
+	}
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a secret is shown: %v", err)
+	}
+}
+
+func TestDemoIsRefusedBeyondThisMachine(t *testing.T) {
+	t.Parallel()
+	if _, err := load(t, map[string]string{"TOASOAN_DEMO": "1", "TOASOAN_LISTEN": "0.0.0.0:8080"}); err == nil {
+		t.Error("demo content on every interface was accepted")
+	}
+	if _, err := load(t, map[string]string{"TOASOAN_DEMO": "1", "TOASOAN_LISTEN": "[::1]:8080"}); err != nil {
+		t.Error(err)
+	}
+}
