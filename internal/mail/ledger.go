@@ -67,6 +67,7 @@ type IssueCopy = struct {
 	Text       string // with slots, as Master.Text gave it
 	ListName   string // name of the section, for List-Id
 	ArchiveURL string // page of the section, for List-Archive; "" none
+	Portal     string // the portal's name: the sender's name where the settings give none
 }
 
 // LetterLease is one letter taken for sending. Its View is whole only when State is `claimed`.

@@ -1,0 +1,226 @@
+package mail
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"time"
+
+	"toasoan/internal/locale"
+	"toasoan/internal/text"
+	"toasoan/newsroom"
+)
+
+// Compose makes a letter. The same view gives the same bytes, but for the time in a DKIM signature. It refuses a kind
+// without a template, an address that no relay can carry (*text.EmailError) and control characters in headers.
+func (c *Composer) Compose(view newsroom.LetterView) (Message, error) {
+	page := c.letterPage(view)
+	out, err := render(page.l.Tag(), string(view.Kind), page)
+	if err != nil {
+		return Message{}, fmt.Errorf("compose letter %s: %w", view.ID, err)
+	}
+	to, err := recipient(view.ToName, view.ToEmail)
+	if err != nil {
+		return Message{}, fmt.Errorf("compose letter %s: %w", view.ID, err)
+	}
+	p := parts{
+		from: c.fromTx, to: to, replyTo: c.replyToTx,
+		subject: out.subject, text: out.text, html: out.html,
+		messageID: messageID(view.MessageID, c.fromTx.Address), date: view.Date, language: page.l.Tag(),
+	}
+	if p.from.Name == "" {
+		p.from.Name = text.Line(view.Office.Portal)
+	}
+	if thread := messageID(view.Thread, c.fromTx.Address); thread != "" && thread != p.messageID {
+		p.headers = append(p.headers, header{"In-Reply-To", "<" + thread + ">"}, header{"References", "<" + thread + ">"})
+	}
+	raw, err := compose(p)
+	if err != nil {
+		return Message{}, fmt.Errorf("compose letter %s: %w", view.ID, err)
+	}
+	m := Message{From: c.envelope(LetterVERP(view.ID), c.fromTx), To: to.Address, Raw: raw, BodyHash: sha256.Sum256(raw)}
+	if m.Raw, err = c.signer.letter(raw); err != nil {
+		return Message{}, fmt.Errorf("sign letter %s: %w", view.ID, err)
+	}
+	return m, nil
+}
+
+// letterPage is what a letter's template sees: the view, cleaned, and the words that follow from it.
+type letterPage struct {
+	newsroom.LetterView
+	l       *locale.Locale
+	You     string // how the reader is addressed within a sentence
+	Dear    string // how the reader is addressed on top
+	Subject string
+}
+
+// toCitizen says which letters go to citizens; all others go to officials.
+func toCitizen(k newsroom.LetterKind) bool {
+	switch k {
+	case newsroom.LetterConfirm, newsroom.LetterConfirmAgain, newsroom.LetterLeft, newsroom.LetterToFriend:
+		return true
+	default:
+		return false
+	}
+}
+
+func (c *Composer) letterPage(v newsroom.LetterView) *letterPage {
+	for _, s := range []*string{
+		&v.ToName, &v.ToTitle, &v.Title, &v.Section, &v.Authors, &v.Reviewer, &v.ActorName, &v.ActorTitle, &v.Note,
+	} {
+		*s = text.Line(*s)
+	}
+	v.Lead, v.Reason = text.Block(v.Lead), text.Block(v.Reason)
+	l := locale.For(v.Locale)
+	v.Office = office(v.Office, l)
+	p := &letterPage{LetterView: v, l: l}
+	if toCitizen(v.Kind) {
+		p.You = c.addressCitizen(l)
+		p.Dear = p.You
+		return p
+	}
+	p.You = c.addressOfficial(l)
+	p.Dear = dear(l, c.official, v.ToName, v.ToTitle, p.You)
+	return p
+}
+
+// dear is "Đồng chí Nguyễn Văn A – Phó Chủ tịch", or as much of it as is known.
+func dear(l *locale.Locale, form, name, title, you string) string {
+	if l.Tag() != "vi" {
+		if name == "" {
+			return you
+		}
+		return name
+	}
+	if form == "" {
+		form = l.T("address.official")
+	}
+	said := strings.TrimSpace(form + " " + name)
+	if title != "" {
+		said += " – " + title
+	}
+	return said
+}
+
+// addressOfficial is how an official is addressed within a sentence. A form of address of the office's own holds for
+// Vietnamese, where English just says "you".
+func (c *Composer) addressOfficial(l *locale.Locale) string {
+	switch {
+	case l.Tag() != "vi":
+		return l.T("mail.you")
+	case c.official != "":
+		return strings.ToLower(c.official)
+	default:
+		return strings.ToLower(l.T("address.official"))
+	}
+}
+
+func (c *Composer) addressCitizen(l *locale.Locale) string {
+	switch {
+	case l.Tag() != "vi":
+		return l.T("address.citizen")
+	case c.citizen != "":
+		return c.citizen
+	default:
+		return l.T("address.citizen")
+	}
+}
+
+// office fills in what the settings leave open, so that no sentence has a hole.
+func office(o newsroom.OfficeInfo, l *locale.Locale) newsroom.OfficeInfo {
+	for _, s := range []*string{&o.Portal, &o.Unit, &o.Parent, &o.Bureau, &o.Address, &o.Phone, &o.Email, &o.Chief} {
+		*s = text.Line(*s)
+	}
+	if o.Portal == "" {
+		o.Portal = l.T("mail.portal")
+	}
+	if o.Bureau == "" {
+		o.Bureau = l.T("mail.bureau")
+	}
+	return o
+}
+
+// Lang is the language of the letter, for the html element.
+func (p *letterPage) Lang() string { return p.l.Tag() }
+
+// T is a sentence of the letter's language.
+func (p *letterPage) T(key string, args ...any) string { return p.l.T(key, args...) }
+
+// Actor is whoever decided, returned or asks, with the title: "Phó Chủ tịch Nguyễn Văn B".
+func (p *letterPage) Actor() string {
+	if p.l.Tag() == "vi" || p.ActorTitle == "" || p.ActorName == "" {
+		return strings.TrimSpace(p.ActorTitle + " " + p.ActorName)
+	}
+	return p.ActorName + ", " + p.ActorTitle
+}
+
+// ReasonLabel is the reason code in words, "" without one.
+func (p *letterPage) ReasonLabel() string {
+	if !p.Code.Known() {
+		return ""
+	}
+	return p.l.T("reason." + string(p.Code))
+}
+
+// MoveLabel is the decision in words.
+func (p *letterPage) MoveLabel() string {
+	if !p.Move.Known() {
+		return ""
+	}
+	return p.l.T("move." + string(p.Move))
+}
+
+// AtTime is when it happened, "" where nothing is said.
+func (p *letterPage) AtTime() string { return p.when(p.At) }
+
+// DueTime is when it is due.
+func (p *letterPage) DueTime() string { return p.when(p.Due) }
+
+// UntilTime is until when the link works.
+func (p *letterPage) UntilTime() string { return p.when(p.Until) }
+
+// UntilDate is the day of Until.
+func (p *letterPage) UntilDate() string {
+	if p.Until == nil {
+		return ""
+	}
+	return p.l.Date(*p.Until)
+}
+
+// DueLeft is when it is due and how much working time is left, or by how much it is late.
+func (p *letterPage) DueLeft() string {
+	switch {
+	case p.Due == nil:
+		return ""
+	case p.Left > 0:
+		return p.l.T("mail.due_left", "due", p.DueTime(), "left", p.LeftTime())
+	case p.Left < 0:
+		return p.l.T("mail.due_over", "due", p.DueTime(), "over", p.OverTime())
+	default:
+		return p.DueTime()
+	}
+}
+
+// LeftTime is the working time left.
+func (p *letterPage) LeftTime() string { return p.l.WorkingLeft(p.Left) }
+
+// OverTime is the working time by which it is late.
+func (p *letterPage) OverTime() string { return p.l.WorkingOver(p.Left) }
+
+// SectionList names the sections of a subscription.
+func (p *letterPage) SectionList() string {
+	names := make([]string, 0, len(p.Sections))
+	for _, s := range p.Sections {
+		names = append(names, text.Line(s))
+	}
+	return strings.Join(names, " · ")
+}
+
+func (p *letterPage) when(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return p.l.MailTime(*t)
+}
+
+func (p *letterPage) subject(s string) { p.Subject = s }
