@@ -51,7 +51,16 @@ func run(ctx context.Context, s settings, logger log.Logger, out io.Writer) erro
 	if err := newFrontend(conn).register(starting, s.namespace, s.retention); err != nil {
 		return startError(ctx, err)
 	}
-	if err := announce(s, readiness{PID: os.Getpid(), Frontend: frontendAddress, Namespace: s.namespace}, out); err != nil {
+	now := readiness{PID: os.Getpid(), Frontend: frontendAddress, Namespace: s.namespace}
+	if s.uiPort != 0 {
+		address, stopUI, err := startUI(s.uiPort, frontendAddress, s.namespace)
+		if err != nil {
+			return err
+		}
+		defer stopUI()
+		now.UI = address
+	}
+	if err := announce(s, now, out); err != nil {
 		return err
 	}
 	<-ctx.Done()
