@@ -72,6 +72,8 @@ const (
 	AsLeader Capacity = "leader"
 	// AsAdmin acts as administrator.
 	AsAdmin Capacity = "admin"
+	// AsReader comments on what is being worked on, nothing else.
+	AsReader Capacity = "reader"
 	// AsWorkflow is the clock: release, reminders, expiry.
 	AsWorkflow Capacity = "workflow"
 )

@@ -182,6 +182,8 @@ func stands(s Situation, r Request, c Capacity) (Seat, Refusal) {
 		return yes(p.Is(RoleLeader))
 	case AsAdmin:
 		return yes(p.Is(RoleAdmin))
+	case AsReader:
+		return yes(p.Reads(a.AuthorID))
 	case AsApprover, AsDeputy:
 		return seated(s, r)
 	default:
@@ -193,7 +195,7 @@ func stands(s Situation, r Request, c Capacity) (Seat, Refusal) {
 func seated(s Situation, r Request) (Seat, Refusal) {
 	p := s.Actor
 	if r.Move == MoveUndo || r.Move == MoveNotMe {
-		if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == p.ID && v.Move == MoveApprove }) {
+		if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == p.ID && (v.Move == MoveApprove || v.Move == MoveEmergencyRelease) }) {
 			return Seat{}, ""
 		}
 		return Seat{}, RefusedRole

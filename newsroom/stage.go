@@ -139,8 +139,8 @@ var Ways = []Way{
 	{Move: MoveExpire, Public: []Public{PublicLive}, Then: PublicExpired, By: []Capacity{AsWorkflow}, Event: "expired", Clock: true},
 	{Move: MoveExpire, Public: []Public{PublicLive}, Then: PublicExpired, By: byReviewer, Reason: true, Event: "expired"},
 	{Move: MoveSecondSign, By: byLeader},
-	{Move: MoveNotMe, From: []Stage{StageApproved, StageScheduled, StageReleased}, By: []Capacity{AsApprover, AsDeputy, AsLeader}, Hidden: true},
-	{Move: MoveComment, By: []Capacity{AsAuthor, AsReviewer, AsLeader, AsAdmin}, Hidden: true},
+	{Move: MoveNotMe, From: []Stage{StageApproved, StageScheduled, StageReleased}, By: byApprover, Hidden: true},
+	{Move: MoveComment, By: []Capacity{AsAuthor, AsReviewer, AsLeader, AsAdmin, AsReader}, Hidden: true},
 }
 
 // Find returns the ways of move that start at stage and public, none where it is not possible there.

@@ -39,7 +39,7 @@ var settings = []setting{
 	{"TOASOAN_LISTEN", "127.0.0.1:8080", "address the portal listens on", false, address(func(c *Config) *string { return &c.Listen })},
 	{"TOASOAN_URL", "", "public base URL, as readers and mailed links see it (default http://LISTEN)", false, baseURL},
 	{"TOASOAN_DATA", "./data", "folder of everything that the embedded servers keep", false, text(func(c *Config) *string { return &c.Data })},
-	{"TOASOAN_DEMO", "0", "1 loads demo content into an empty database", false, toggle(func(c *Config) *bool { return &c.Demo })},
+	{"TOASOAN_DEMO", "1", "1: `run` loads demo content into an empty database; 0: the first start asks for unit and admin", false, toggle(func(c *Config) *bool { return &c.Demo })},
 	{"TOASOAN_SECRET", "", "keys for tokens, version:base64 lines, the newest signs", true, text(func(c *Config) *string { return &c.Secret })},
 	{"DATABASE_URL", "", "PostgreSQL, as the app's role", true, link(func(c *Config) *string { return &c.DatabaseURL }, "postgres", "postgresql")},
 	{"MIGRATE_DATABASE_URL", "", "PostgreSQL, as the owner's role, for migrations (default DATABASE_URL)", true, link(func(c *Config) *string { return &c.MigrateURL }, "postgres", "postgresql")},

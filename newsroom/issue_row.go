@@ -1,0 +1,78 @@
+package newsroom
+
+import "time"
+
+// IssueOpened is what a public change did to the newsletters.
+type IssueOpened struct {
+	Issues     []string // to be mailed
+	Stopped    []string // running ones that were stopped
+	Candidates int      // confirmed subscribers as counted when the issues were opened
+	Again      bool     // the event was handled before: nothing was done
+}
+
+// IssueRow is one newsletter in the desk's list.
+type IssueRow struct {
+	Issue
+	Title  string // of the article; "" for digests
+	Counts IssueCounts
+	Rate   float64 // mails a second over the last minute
+}
+
+// Failure groups what could not be delivered by its reason.
+type Failure struct {
+	State    DeliveryState
+	Code     int
+	Enhanced string
+	Stage    string
+	Count    int
+}
+
+// DeliveryRow is one recipient of an issue in the desk's table.
+type DeliveryRow struct {
+	SubscriberID string
+	Email        string
+	State        DeliveryState
+	Attempt      int
+	Code         int
+	Enhanced     string
+	Stage        string
+	Reply        string
+	Next         *time.Time
+	DoneAt       *time.Time
+}
+
+// DeliveryFilter narrows an issue's recipients. After is the subscriber id of the last row seen.
+type DeliveryFilter struct {
+	State DeliveryState
+	Query string // part of an address
+	After string
+	Limit int
+}
+
+// DeliveryStanding is what an issue's workflow needs: counts and times, no address.
+type DeliveryStanding struct {
+	IssueID   string      `json:"issue_id"`
+	ArticleID string      `json:"article_id,omitempty"`
+	Status    string      `json:"status"`
+	Chunks    int         `json:"chunks"`
+	Counts    IssueCounts `json:"counts"`
+	Due       []int       `json:"due,omitempty"`  // chunks with something to send now
+	Next      *time.Time  `json:"next,omitempty"` // when something waiting is due; nil: nothing waits for a time
+}
+
+// Statuses of an issue.
+const (
+	IssuePreparing = "preparing" // its recipients are being frozen
+	IssuePrepared  = "prepared"  // frozen and counted, nothing sent yet
+	IssueSending   = "sending"
+	IssuePaused    = "paused"  // a person, or too many failures: waits for a person
+	IssueDone      = "done"    // every recipient is in a final state
+	IssueAborted   = "aborted" // stopped: the rest was cancelled
+)
+
+// Kinds of an issue.
+const (
+	IssueArticle    = "article"
+	IssueCorrection = "correction"
+	IssueDigest     = "digest"
+)

@@ -1,0 +1,406 @@
+package newsroom
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write docs/moves.md anew")
+
+const (
+	author, holder, bureau, leader, deputy, boss, admin = "author", "holder", "bureau", "leader", "deputy", "boss", "admin"
+)
+
+var people = map[string]Person{
+	author:      {ID: author, Roles: []Role{RoleReporter}, Active: true},
+	holder:      {ID: holder, Roles: []Role{RoleReviewer}, Active: true},
+	bureau:      {ID: bureau, Roles: []Role{RoleReviewer}, Sections: []string{"kinh-te"}, Active: true},
+	"elsewhere": {ID: "elsewhere", Roles: []Role{RoleReviewer}, Sections: []string{"thong-bao"}, Active: true},
+	"other":     {ID: "other", Roles: []Role{RoleReporter}, Active: true},
+	"commenter": {ID: "commenter", Roles: []Role{RoleCommenter}, Active: true},
+	leader:      {ID: leader, Roles: []Role{RoleLeader}, Active: true},
+	boss:        {ID: boss, Roles: []Role{RoleLeader}, Active: true}, // a leader who is not asked
+	admin:       {ID: admin, Roles: []Role{RoleAdmin}, Active: true},
+	"gone":      {ID: "gone", Roles: Roles, Active: false},
+}
+
+func content() Content {
+	return Content{Title: "Lễ ký kết", Section: "kinh-te", Body: "<p>Nội dung.</p>", Authors: []Author{{PenName: "Mai Lan"}}}
+}
+
+// situated is an article in stage and public state in which every condition beyond the table is met.
+func situated(stage Stage, public Public) Situation {
+	c := content()
+	now := time.Date(2026, 11, 20, 9, 0, 0, 0, Zone)
+	s := Situation{
+		Now: now, Target: people[bureau], Draft: c, Frozen: c.Hash(), Computed: c.Hash(), Policy: DefaultPolicy("ubnd"),
+		Seats: []Seat{{Office: "ubnd", Person: leader}},
+		Article: Article{
+			ID: "a", Stage: stage, Public: public, Section: "kinh-te", AuthorID: author, Revision: 1, DraftHash: c.Hash(),
+			ReleaseDue: new(now.Add(-time.Second)), UndoUntil: new(now.Add(time.Minute)), SecondBy: new(now.Add(time.Hour)), FirstSigner: leader,
+		},
+	}
+	if public != PublicHidden {
+		s.Article.Live = 1
+	}
+	switch stage {
+	case StageInReview, StageAwaitingApproval:
+		s.Article.HolderID = holder
+	}
+	switch stage {
+	case StageAwaitingApproval:
+		s.Article.ForwardedBy = holder
+		s.Asks = []Ask{{ID: "k", Revision: 1, Hash: c.Hash(), Seat: Seat{Office: "ubnd", Person: leader}}}
+	case StageApproved, StageScheduled, StageReleased:
+		s.Verdicts = []Verdict{{Person: leader, Move: MoveApprove}}
+	}
+	return s
+}
+
+func request(s Situation, move Move) Request {
+	return Request{
+		ID: "r", ArticleID: "a", Door: DoorPage, Move: move, Hash: s.Frozen, Code: ReasonQuality, Reason: "Cần sửa.", Kind: ChangeMinor,
+		Target: bureau, Comment: "Góp ý.", ReleaseAt: new(s.Now.Add(time.Hour)),
+	}
+}
+
+// mayBy says, for each person, the stages or public states in which domain.md §2 lets them make a move; nothing else may pass.
+// It is written from the text of the table, not from the code.
+var mayBy = map[Move]map[string]string{
+	MoveSubmit:           {author: "draft changes_requested"},
+	MoveAbandon:          {author: "draft changes_requested", holder: "draft changes_requested", bureau: "draft changes_requested"},
+	MoveClaim:            {holder: "submitted", bureau: "submitted"},
+	MoveReleaseClaim:     {holder: "in_review", admin: "in_review"},
+	MoveHandOver:         {holder: "in_review", admin: "in_review"},
+	MoveTakeOver:         {holder: "in_review", bureau: "in_review"},
+	MoveRecall:           {author: "submitted in_review awaiting_approval"},
+	MoveReturn:           {holder: "in_review"},
+	MoveReject:           {holder: "in_review", leader: "awaiting_approval"},
+	MoveForward:          {holder: "in_review"},
+	MoveResubmit:         {holder: "awaiting_approval"},
+	MoveWithdrawRequest:  {holder: "awaiting_approval"},
+	MoveApprove:          {leader: "awaiting_approval"},
+	MoveRequestChanges:   {leader: "awaiting_approval"},
+	MoveEmergencyRelease: {leader: "in_review awaiting_approval", boss: "in_review awaiting_approval"},
+	MoveRelease:          {"": "approved scheduled"},
+	MoveReschedule:       {leader: "scheduled", boss: "scheduled"},
+	MoveUnschedule:       {leader: "scheduled", boss: "scheduled"},
+	MoveUndo:             {leader: "approved scheduled"},
+	MoveRevise: {
+		author: "released/!hidden rejected/!hidden abandoned/!hidden", holder: "released/!hidden rejected/!hidden abandoned/!hidden",
+		bureau: "released/!hidden rejected/!hidden abandoned/!hidden",
+	},
+	MoveWithdraw:   {leader: "*/live */expired", boss: "*/live */expired"},
+	MoveTakeDown:   {leader: "*/live */withdrawn */expired", boss: "*/live */withdrawn */expired"},
+	MoveRestore:    {leader: "*/withdrawn */taken_down */expired", boss: "*/withdrawn */taken_down */expired"},
+	MoveExpire:     {"": "*/live", holder: "*/live", bureau: "*/live"},
+	MoveSecondSign: {boss: "*"},
+	MoveNotMe:      {leader: "approved scheduled released"},
+	MoveComment: {
+		author: "*", holder: "*", bureau: "*", "elsewhere": "*", "commenter": "*", leader: "*", boss: "*", admin: "*",
+	},
+}
+
+// covers reads the patterns of mayBy: "stage", "stage/!public", "*/public", "*".
+func covers(patterns string, stage Stage, public Public) bool {
+	return slices.ContainsFunc(strings.Fields(patterns), func(p string) bool {
+		st, pu, _ := strings.Cut(p, "/")
+		if st != "*" && st != string(stage) {
+			return false
+		}
+		if not, ok := strings.CutPrefix(pu, "!"); ok {
+			return not != string(public)
+		}
+		return pu == "" || pu == string(public)
+	})
+}
+
+func TestEveryStageRoleAndMove(t *testing.T) {
+	t.Parallel()
+	allowed, refused := 0, 0
+	for _, stage := range Stages {
+		for _, public := range Publics {
+			for move, by := range mayBy {
+				for id := range people {
+					s := situated(stage, public)
+					s.Actor = people[id]
+					_, err := Rule(s, request(s, move))
+					check(t, move, stage, public, id, covers(by[id], stage, public), err, &allowed, &refused)
+				}
+				s := situated(stage, public)
+				r := request(s, move)
+				r.Door = DoorClock
+				_, err := Rule(s, r)
+				check(t, move, stage, public, "", covers(by[""], stage, public), err, &allowed, &refused)
+			}
+		}
+	}
+	if allowed < 100 || refused < 10_000 {
+		t.Errorf("the walk is too small to mean anything: %d allowed, %d refused", allowed, refused)
+	}
+}
+
+func check(t *testing.T, move Move, stage Stage, public Public, who string, want bool, err error, allowed, refused *int) {
+	t.Helper()
+	if want != (err == nil) {
+		t.Errorf("%s at %s/%s by %q: allowed = %v, want %v (%v)", move, stage, public, who, err == nil, want, err)
+	}
+	if err == nil {
+		*allowed++
+		return
+	}
+	*refused++
+	if _, ok := errors.AsType[*MoveError](err); !ok {
+		t.Errorf("%s at %s by %s: %v is no MoveError", move, stage, who, err)
+	}
+}
+
+func TestEveryMoveOfTheTableIsTested(t *testing.T) {
+	t.Parallel()
+	for _, w := range Ways {
+		if mayBy[w.Move] == nil {
+			t.Errorf("move %s is not in the test's table", w.Move)
+		}
+	}
+}
+
+func refusal(t *testing.T, s Situation, r Request) Refusal {
+	t.Helper()
+	_, err := Rule(s, r)
+	refused, ok := errors.AsType[*MoveError](err)
+	if !ok {
+		t.Fatalf("%s: %v, want a refusal", r.Move, err)
+	}
+	return refused.Code
+}
+
+func TestConditionsBeyondTheTable(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name  string
+		stage Stage
+		who   string
+		move  Move
+		bend  func(*Situation, *Request)
+		want  Refusal
+	}{
+		{"submit without a title", StageDraft, author, MoveSubmit, func(s *Situation, _ *Request) { s.Draft.Title = "" }, RefusedIncomplete},
+		{"submit with a picture without alt text", StageDraft, author, MoveSubmit, func(s *Situation, _ *Request) { s.Draft.Pictures = []Picture{{SHA: "x"}} }, RefusedIncomplete},
+		{"submit with a blocking check", StageDraft, author, MoveSubmit, func(s *Situation, _ *Request) { s.Blocking = []string{"personal_id"} }, RefusedChecks},
+		{"submit another text than shown", StageDraft, author, MoveSubmit, func(_ *Situation, r *Request) { r.Hash = "old" }, RefusedStale},
+		{"return without a reason", StageInReview, holder, MoveReturn, func(_ *Situation, r *Request) { r.Reason = " " }, RefusedReason},
+		{"return with an unknown code", StageInReview, holder, MoveReturn, func(_ *Situation, r *Request) { r.Code = "mood" }, RefusedReasonCode},
+		{"return by another reviewer", StageInReview, bureau, MoveReturn, nil, RefusedLocked},
+		{"hand over to a reporter", StageInReview, holder, MoveHandOver, func(s *Situation, _ *Request) { s.Target = people[author] }, RefusedTarget},
+		{"forward where nobody may approve", StageInReview, holder, MoveForward, func(s *Situation, _ *Request) { s.Seats = nil }, RefusedNobody},
+		{"forward an own article's only approver", StageInReview, holder, MoveForward, func(s *Situation, _ *Request) { s.Seats[0].Person = author }, RefusedNobody},
+		{"approve a stale revision", StageAwaitingApproval, leader, MoveApprove, func(_ *Situation, r *Request) { r.Revision = 7 }, RefusedStale},
+		{"approve without naming the bytes", StageAwaitingApproval, leader, MoveApprove, func(_ *Situation, r *Request) { r.Hash = "" }, RefusedStale},
+		{"approve other bytes", StageAwaitingApproval, leader, MoveApprove, func(_ *Situation, r *Request) { r.Hash = "other" }, RefusedStale},
+		{"approve twice", StageAwaitingApproval, leader, MoveApprove, func(s *Situation, _ *Request) { s.Verdicts = []Verdict{{Person: leader, Move: MoveApprove}} }, RefusedDecided},
+		{"approve with another's link", StageAwaitingApproval, leader, MoveApprove, func(_ *Situation, r *Request) { r.AskID = "another" }, RefusedToken},
+		{"approve when not asked", StageAwaitingApproval, boss, MoveApprove, nil, RefusedNotAsked},
+		{"approve an own article", StageAwaitingApproval, leader, MoveApprove, func(s *Situation, _ *Request) { s.Article.AuthorID = leader }, RefusedConflict},
+		{"approve what one forwarded", StageAwaitingApproval, leader, MoveApprove, func(s *Situation, _ *Request) { s.Article.ForwardedBy = leader }, RefusedConflict},
+		{"approve after the other leader", StageReleased, boss, MoveApprove, nil, RefusedSettled},
+		{"approve again after release", StageReleased, leader, MoveApprove, nil, RefusedDecided},
+		{"undo too late", StageApproved, leader, MoveUndo, func(s *Situation, _ *Request) { s.Article.UndoUntil = new(s.Now.Add(-time.Second)) }, RefusedWindow},
+		{"reschedule into the past", StageScheduled, leader, MoveReschedule, func(s *Situation, r *Request) { r.ReleaseAt = new(s.Now.Add(-time.Hour)) }, RefusedTime},
+		{"reschedule behind the display end", StageScheduled, leader, MoveReschedule, func(s *Situation, _ *Request) { s.Draft.DisplayEnd = new(s.Now.Add(time.Minute)) }, RefusedTime},
+		{"second signature by the first signer", StageReleased, leader, MoveSecondSign, nil, RefusedSameSigner},
+		{"a move nobody knows", StageDraft, author, "fly", nil, RefusedUnknownMove},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := situated(c.stage, PublicHidden)
+			s.Actor = people[c.who]
+			r := request(s, c.move)
+			if c.bend != nil {
+				c.bend(&s, &r)
+			}
+			if got := refusal(t, s, r); got != c.want {
+				t.Errorf("refused with %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestReleaseChecksBytesTimeAndFreeze(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		bend func(*Situation)
+		want Refusal
+	}{
+		"other bytes": {func(s *Situation) { s.Computed = "tampered" }, RefusedHash},
+		"too early":   {func(s *Situation) { s.Article.ReleaseDue = new(s.Now.Add(time.Minute)) }, RefusedTime},
+		"frozen":      {func(s *Situation) { s.Article.Frozen = true }, RefusedFrozen},
+	} {
+		s := situated(StageScheduled, PublicHidden)
+		c.bend(&s)
+		if got := refusal(t, s, Request{Move: MoveRelease, Door: DoorClock}); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// approval is the ruling on an approval by who.
+func approval(t *testing.T, s Situation, who string) Ruling {
+	t.Helper()
+	s.Actor = Person{ID: who, Roles: []Role{RoleLeader}, Active: true}
+	out, err := Rule(s, request(s, MoveApprove))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestQuorums(t *testing.T) {
+	t.Parallel()
+	ask := func(ids ...string) (asks []Ask) {
+		for _, id := range ids {
+			asks = append(asks, Ask{ID: id, Revision: 1, Hash: content().Hash(), Seat: Seat{Office: "ubnd", Person: id}})
+		}
+		return asks
+	}
+	yes := func(ids ...string) (given []Verdict) {
+		for _, id := range ids {
+			given = append(given, Verdict{Person: id, Move: MoveApprove})
+		}
+		return given
+	}
+	cases := []struct {
+		name    string
+		step    Step
+		asks    []Ask
+		given   []Verdict
+		settled bool
+	}{
+		{"any: one is enough", Step{Office: "ubnd", Quorum: QuorumAny}, ask("a", "b"), nil, true},
+		{"all: the first of two", Step{Office: "ubnd", Quorum: QuorumAll}, ask("a", "b"), nil, false},
+		{"all: the last of two", Step{Office: "ubnd", Quorum: QuorumAll}, ask("a"), yes("b"), true},
+		{"two of three: the first", Step{Office: "ubnd", Quorum: QuorumN, N: 2}, ask("a", "b", "c"), nil, false},
+		{"two of three: the second", Step{Office: "ubnd", Quorum: QuorumN, N: 2}, ask("a", "c"), yes("b"), true},
+	}
+	for _, c := range cases {
+		s := situated(StageAwaitingApproval, PublicHidden)
+		s.Policy.Steps, s.Asks, s.Verdicts = []Step{c.step}, c.asks, c.given
+		out := approval(t, s, "a")
+		if out.Release != c.settled || !out.Verdict {
+			t.Errorf("%s: release = %v, verdict = %v", c.name, out.Release, out.Verdict)
+		}
+		if !c.settled && (out.To != StageAwaitingApproval || out.CloseAsks != "" || out.Event != "") {
+			t.Errorf("%s: an open round was changed: %+v", c.name, out)
+		}
+	}
+}
+
+func TestStepsInOrder(t *testing.T) {
+	t.Parallel()
+	s := situated(StageAwaitingApproval, PublicHidden)
+	s.Policy.Steps = []Step{{Office: "ubnd", Quorum: QuorumAny}, {Office: "chu-tich", Quorum: QuorumAny}}
+	s.Seats = append(s.Seats, Seat{Office: "chu-tich", Person: boss})
+	out := approval(t, s, leader)
+	if out.Release || out.OpenStep != 1 || len(out.Ask) != 1 || out.Ask[0].Person != boss || out.To != StageAwaitingApproval {
+		t.Fatalf("after the first step: %+v", out)
+	}
+	s.Article.Step = 1
+	s.Verdicts = []Verdict{{Person: leader, Step: 0, Move: MoveApprove}}
+	s.Asks = []Ask{{ID: "k2", Step: 1, Revision: 1, Hash: s.Frozen, Seat: out.Ask[0]}}
+	if out := approval(t, s, boss); !out.Release || out.To != StageReleased {
+		t.Errorf("after the last step: %+v", out)
+	}
+}
+
+func TestApprovedWaitsForItsTime(t *testing.T) {
+	t.Parallel()
+	s := situated(StageAwaitingApproval, PublicHidden)
+	at := s.Now.Add(8 * time.Hour)
+	s.Draft.ReleaseAt = &at
+	s.Frozen = s.Draft.Hash()
+	s.Asks[0].Hash = s.Frozen
+	if out := approval(t, s, leader); out.To != StageScheduled || out.Release || !out.ReleaseDue.Equal(at) {
+		t.Errorf("embargo: %+v", out)
+	}
+	s.Draft.ReleaseAt, s.Policy.CoolingOffMinutes = nil, 10
+	if out := approval(t, s, leader); out.To != StageApproved || !out.ReleaseDue.Equal(s.Now.Add(10*time.Minute)) || out.UndoUntil == nil {
+		t.Errorf("cooling-off: %+v", out)
+	}
+}
+
+func TestDeputySignsForTheHolder(t *testing.T) {
+	t.Parallel()
+	s := situated(StageAwaitingApproval, PublicHidden)
+	s.Asks[0].Seat = Seat{Office: "ubnd", Person: deputy, OnBehalfOf: leader}
+	out := approval(t, s, deputy)
+	if out.Capacity != AsDeputy || out.OnBehalfOf != leader {
+		t.Errorf("capacity %s for %q", out.Capacity, out.OnBehalfOf)
+	}
+}
+
+func TestResubmitOfTheSameBytesIsNothing(t *testing.T) {
+	t.Parallel()
+	s := situated(StageAwaitingApproval, PublicHidden)
+	s.Actor = people[holder]
+	out, err := Rule(s, request(s, MoveResubmit))
+	if err != nil || !out.Nothing || out.CloseAsks != "" {
+		t.Errorf("same bytes: %+v, %v", out, err)
+	}
+	s.Draft.Lead = "Khác."
+	s.Article.DraftHash = s.Draft.Hash()
+	r := request(s, MoveResubmit)
+	r.Hash = s.Article.DraftHash
+	out, err = Rule(s, r)
+	if err != nil || out.Nothing || !out.NewRound || out.CloseAsks == "" || len(out.Ask) != 1 {
+		t.Errorf("other bytes: %+v, %v", out, err)
+	}
+}
+
+func TestDocsShowTheTable(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("# Moves\n\nGenerated from `newsroom/stage.go` by its test (`go test ./newsroom -update`); do not edit.\n" +
+		"Conditions that a table cannot say (hash, quorum, lock, windows) are in `newsroom/rule.go`.\n\n" +
+		"| move | from stage | in public state | to stage | then public | by | reason | event |\n|---|---|---|---|---|---|---|---|\n")
+	for _, w := range Ways {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n", w.Move, list(w.From), list(w.Public), dash(string(w.To)), dash(string(w.Then)),
+			list(w.By), map[bool]string{true: "yes", false: ""}[w.Reason], dash(w.Event))
+	}
+	const path = "../docs/moves.md"
+	if *update {
+		if err := os.MkdirAll("../docs", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != b.String() {
+		t.Errorf("docs/moves.md is not what the table says; run go test ./newsroom -update (%v)", err)
+	}
+}
+
+func list[T ~string](items []T) string {
+	if items == nil {
+		return "any"
+	}
+	names := make([]string, len(items))
+	for i, item := range items {
+		names[i] = string(item)
+	}
+	return strings.Join(names, ", ")
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
