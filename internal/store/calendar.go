@@ -17,7 +17,9 @@ import (
 )
 
 // Calendar is the office's working time as it is now.
-func (s *Store) Calendar(ctx context.Context) (newsroom.Calendar, error) { return s.calendar(ctx, s.db) }
+func (s *Store) Calendar(ctx context.Context) (newsroom.Calendar, error) {
+	return s.calendar(ctx, s.db)
+}
 
 const sqlCalendarYear = `SELECT date, kind, name FROM calendar_days WHERE date >= @from AND date < @to ORDER BY date`
 
@@ -144,7 +146,9 @@ func (s *Store) changeCalendar(ctx context.Context, by newsroom.Person, action s
 // openStages are the stages in which somebody may be on the clock.
 var openStages = slices.DeleteFunc(slices.Clone(newsroom.Stages), func(s newsroom.Stage) bool { return !s.Open() })
 
-func dayTime(d newsroom.Date) time.Time { return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC) }
+func dayTime(d newsroom.Date) time.Time {
+	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC)
+}
 
 // ReadCalendar reads days from CSV: date (YYYY-MM-DD or DD/MM/YYYY), kind (off, working, nghỉ, làm), name; with or without a heading.
 // Every wrong line is named at once, by its number.

@@ -66,11 +66,9 @@ func (s *Store) SaveSection(ctx context.Context, by newsroom.Person, in newsroom
 
 const sqlSectionThere = `SELECT EXISTS (SELECT FROM sections WHERE id = @id)`
 
-const sqlBumpPages = `UPDATE portal_version SET version = version + 1`
-
 // bumpPortal tells every web node that its cached pages are old.
 func (s *Store) bumpPortal(ctx context.Context, tx pgx.Tx) error {
-	if _, err := tx.Exec(ctx, sqlBumpPages); err != nil {
+	if _, err := tx.Exec(ctx, sqlBumpPortal); err != nil {
 		return fmt.Errorf("bump portal version: %w", err)
 	}
 	return nil
