@@ -195,7 +195,9 @@ func stands(s Situation, r Request, c Capacity) (Seat, Refusal) {
 func seated(s Situation, r Request) (Seat, Refusal) {
 	p := s.Actor
 	if r.Move == MoveUndo || r.Move == MoveNotMe {
-		if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == p.ID && (v.Move == MoveApprove || v.Move == MoveEmergencyRelease) }) {
+		if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool {
+			return v.Person == p.ID && (v.Move == MoveApprove || v.Move == MoveEmergencyRelease)
+		}) {
 			return Seat{}, ""
 		}
 		return Seat{}, RefusedRole
