@@ -7,7 +7,7 @@ import (
 )
 
 // maxDepth bounds the tree: an element below it is ignored and its text goes to the element above.
-const maxDepth = 200
+const maxDepth = 120
 
 // elem is an element, or a stretch of text where tag is empty.
 type elem struct {
