@@ -73,8 +73,9 @@ func (s *Store) SettleDue(ctx context.Context, articleID string) (Settled, error
 			return s.settle(ctx, tx, newsroom.Request{ArticleID: articleID, Move: m, Door: newsroom.DoorClock}, now, &out)
 		}
 		if a.ReleaseDue != nil && !a.ReleaseDue.After(now) && !a.Frozen && newsroom.Possible(newsroom.MoveRelease, a.Stage, a.Public) {
-			if err := clockMove(newsroom.MoveRelease); err != nil {
-				return s.refusedByClock(ctx, tx, a, err)
+			err := clockMove(newsroom.MoveRelease)
+			if err := s.refusedByClock(ctx, tx, a, err); err != nil {
+				return err
 			}
 		}
 		if a.ExpireAt != nil && !a.ExpireAt.After(now) && a.Public == newsroom.PublicLive {
@@ -165,7 +166,7 @@ func (s *Store) settle(ctx context.Context, tx pgx.Tx, r newsroom.Request, now t
 func (s *Store) refusedByClock(ctx context.Context, tx pgx.Tx, a newsroom.Article, err error) error {
 	refused, ok := errors.AsType[*newsroom.MoveError](err)
 	if !ok {
-		return err
+		return err // also nil: it was released
 	}
 	if err := s.alert(ctx, tx, "release/"+a.ID+"/"+fmt.Sprint(a.Revision), "release_refused", map[string]any{
 		"article_id": a.ID, "revision": a.Revision, "code": refused.Code,

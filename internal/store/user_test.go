@@ -39,20 +39,21 @@ func (c *clock) forward(d time.Duration) {
 // people is a store of its own with an admin in it.
 type people struct {
 	*store.Store
-	clock *clock
-	keys  *secret.Ring
-	app   string
-	admin newsroom.Person
+	clock    *clock
+	keys     *secret.Ring
+	app      string
+	ownerURL string
+	admin    newsroom.Person
 }
 
 func newPeople(t *testing.T) *people {
 	t.Helper()
-	_, app := testkit.Database(t)
+	owner, app := testkit.Database(t)
 	keys, err := secret.NewRing(map[int][]byte{1: bytes.Repeat([]byte{7}, secret.KeySize)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &people{clock: &clock{at: time.Date(2026, 10, 2, 2, 0, 0, 0, time.UTC)}, keys: keys, app: app}
+	p := &people{clock: &clock{at: time.Date(2026, 10, 2, 2, 0, 0, 0, time.UTC)}, keys: keys, app: app, ownerURL: owner}
 	if p.Store, err = store.New(t.Context(), store.Options{URL: app, Keys: keys, Now: p.clock.now}); err != nil {
 		t.Fatal(err)
 	}
