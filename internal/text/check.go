@@ -167,7 +167,7 @@ func (c *checker) text(s string) {
 		c.add("legacy_encoding", Excerpt(s, 80), "")
 		return // its words are no words yet
 	}
-	c.spelling(plain)
+	c.spelling(s, plain)
 }
 
 // mend reports each match of re with a little around it, and the same with the match replaced.
@@ -257,14 +257,14 @@ func (c *checker) straightQuotes(s string) {
 	}
 }
 
-func (c *checker) spelling(plain string) {
+func (c *checker) spelling(s, plain string) {
 	for _, at := range syllables.FindAllStringIndex(plain, -1) {
 		word := plain[at[0]:at[1]]
 		if isASCII(word) || strings.IndexFunc(word, unicode.IsUpper) >= 0 || c.odd[word] || syllable(word) {
 			continue // capitals are names, which spell as they like
 		}
 		c.odd[word] = true
-		c.add("odd_syllable", around(plain, at[0], len(word)), "")
+		c.add("odd_syllable", around(s, at[0], len(word)), "")
 	}
 }
 

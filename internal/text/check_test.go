@@ -91,6 +91,7 @@ func TestCheckOrder(t *testing.T) {
 
 func FuzzCheck(f *testing.F) {
 	f.Add(article, "nổ lực")
+	f.Add("xem nghành https://a.vn/b nhé", "")
 	f.Add("a , b“ c ”.D…. 001099012345 \" x\"y", "İ")
 	for _, s := range hostile {
 		f.Add(s, s)
