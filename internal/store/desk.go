@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -316,4 +317,51 @@ func (s *Store) Colleagues(ctx context.Context) ([]newsroom.Colleague, error) {
 		return nil, fmt.Errorf("list colleagues: %w", err)
 	}
 	return list, nil
+}
+
+// Situation reads everything the rules look at for one person and one article, to offer moves; it changes nothing.
+func (s *Store) Situation(ctx context.Context, articleID, actorID string) (sit newsroom.Situation, err error) {
+	err = s.tx(ctx, func(tx pgx.Tx) error {
+		sit, err = s.situation(ctx, tx, newsroom.Request{ArticleID: articleID, ActorID: actorID}, s.now().UTC())
+		return err
+	})
+	if err != nil {
+		return sit, fmt.Errorf("situation of article %s: %w", articleID, err)
+	}
+	return sit, nil
+}
+
+const sqlKeepPasted = `INSERT INTO pasted (article_id, revision, by_id, original, at) VALUES (@id, @revision, @by, @original, @at)`
+
+// KeepPasted keeps what somebody pasted or uploaded as it came, beside the cleaned text.
+func (s *Store) KeepPasted(ctx context.Context, articleID string, revision int, by, original string) error {
+	_, err := s.db.Exec(ctx, sqlKeepPasted, args{
+		"id": articleID, "revision": revision, "by": by, "original": strings.ReplaceAll(strings.ToValidUTF8(original, ""), "\x00", ""), "at": s.now().UTC(),
+	})
+	if err != nil {
+		return fmt.Errorf("keep pasted text of article %s: %w", articleID, err)
+	}
+	return nil
+}
+
+const sqlWorkCount = `
+	SELECT
+	  (SELECT count(*) FROM articles WHERE author_id = @me AND stage = 'changes_requested')
+	+ CASE WHEN @reviewer THEN (SELECT count(*) FROM articles WHERE holder_id = @me AND stage IN ('in_review', 'awaiting_approval'))
+	    + (SELECT count(*) FROM articles WHERE stage = 'submitted' AND (@sections = '{}'::text[] OR section_id = ANY (@sections))) ELSE 0 END
+	+ CASE WHEN @leader THEN (SELECT count(*) FROM asks k JOIN articles a ON a.id = k.article_id AND a.round = k.round AND a.step = k.step
+	    WHERE k.user_id = @me AND k.closed_at IS NULL AND k.expires_at > @now AND a.stage = 'awaiting_approval')
+	    + (SELECT count(*) FROM articles WHERE second_by IS NOT NULL AND first_signer <> @me) ELSE 0 END
+	+ CASE WHEN @admin THEN (SELECT count(*) FROM alerts WHERE cleared_at IS NULL) + (SELECT count(*) FROM parked_events WHERE retried_at IS NULL) ELSE 0 END`
+
+// WorkCount is how many things wait for me: the number beside "Việc của tôi".
+func (s *Store) WorkCount(ctx context.Context, me newsroom.Person) (n int, err error) {
+	err = s.db.QueryRow(ctx, sqlWorkCount, args{
+		"me": me.ID, "reviewer": me.Is(newsroom.RoleReviewer), "leader": me.Is(newsroom.RoleLeader), "admin": me.Is(newsroom.RoleAdmin),
+		"sections": nonNil(me.Sections), "now": s.now().UTC(),
+	}).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count work: %w", err)
+	}
+	return n, nil
 }

@@ -218,3 +218,51 @@ func (s *Store) setPIN(ctx context.Context, tx pgx.Tx, userID, hash string) erro
 	}
 	return s.ownAct(ctx, tx, userID, "user.pin", nil)
 }
+
+const (
+	sqlPINTry = `
+	INSERT INTO pin_failures AS f (ask_id, browser, failed, at) VALUES (@place, @browser, 1, @at)
+	ON CONFLICT (ask_id, browser) DO UPDATE SET failed = CASE WHEN f.at > @since THEN f.failed + 1 ELSE 1 END, at = @at
+	WHERE f.failed < @most OR f.at <= @since
+	RETURNING failed`
+	sqlPINWhen  = `SELECT at FROM pin_failures WHERE ask_id = @place AND browser = @browser`
+	sqlPINClear = `DELETE FROM pin_failures WHERE ask_id = @place AND browser = @browser`
+)
+
+// Wrong PINs at the desk: pinTries on one browser, then none for pinRest.
+const (
+	pinTries = 5
+	pinRest  = 15 * time.Minute
+)
+
+// TryPIN checks a person's PIN at the desk from one browser (an opaque name of it). newsroom.ErrForbidden when it is wrong,
+// *newsroom.LockedError after five wrong ones there; other browsers, and the mailed links, are not concerned.
+func (s *Store) TryPIN(ctx context.Context, userID, browser, pin string) error {
+	now := s.now().UTC()
+	where := args{"place": "desk/" + userID, "browser": hex.EncodeToString(s.keys.MAC("browser", browser))}
+	var failed int
+	err := s.db.QueryRow(ctx, sqlPINTry, args{
+		"place": where["place"], "browser": where["browser"], "at": now, "since": now.Add(-pinRest), "most": pinTries,
+	}).Scan(&failed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		var at time.Time
+		if err := s.db.QueryRow(ctx, sqlPINWhen, where).Scan(&at); err != nil {
+			return fmt.Errorf("read wrong PINs: %w", err)
+		}
+		return &newsroom.LockedError{Until: at.Add(pinRest)}
+	}
+	if err != nil {
+		return fmt.Errorf("count PIN: %w", err)
+	}
+	right, err := s.CheckPIN(ctx, userID, pin)
+	if err != nil {
+		return err
+	}
+	if !right {
+		return fmt.Errorf("try PIN: %w", newsroom.ErrForbidden)
+	}
+	if _, err := s.db.Exec(ctx, sqlPINClear, where); err != nil {
+		return fmt.Errorf("forget wrong PINs: %w", err)
+	}
+	return nil
+}
