@@ -31,9 +31,6 @@ const (
 // postgresRetry is the pause between two attempts to reach PostgreSQL, which may start beside us.
 const postgresRetry = 100 * time.Millisecond
 
-// schemaLock is the advisory lock (any number of ours) under which one temporald at a time upgrades a database.
-const schemaLock = 7233_0001
-
 // storage is one of the two databases, with the schema embedded in the server that belongs there.
 type storage struct {
 	database string
@@ -50,18 +47,19 @@ func (s settings) storages() (state, visibility storage) {
 		storage{s.visibilityDatabase, "postgresql/v12/visibility", schema.VisibilityVersion, 3}
 }
 
-// sqlConfig says how the server reaches the database. Host and port travel as attributes, since an address in the
-// URL could not be a socket directory. As many idle connections as open ones: each new one costs PostgreSQL a fork.
+// sqlConfig says how the server reaches the database. Everything travels as attributes: the plugin's own URL could not
+// hold a socket directory, nor a user or a password with every character. As many idle connections as open ones: each
+// new one costs PostgreSQL a fork.
 func (s settings) sqlConfig(of storage) *config.SQL {
 	return &config.SQL{
 		PluginName:      postgresql.PluginNamePGX,
-		User:            url.User(s.postgresUser).String(), // the plugin escapes the password, but not the user
-		Password:        s.postgresPassword,
 		DatabaseName:    of.database,
 		ConnectProtocol: "tcp",
 		ConnectAttributes: map[string]string{
 			"host":             s.postgresHost,
 			"port":             strconv.Itoa(s.postgresPort),
+			"user":             s.postgresUser,
+			"password":         s.postgresPassword,
 			"sslmode":          s.postgresSSLMode,
 			"application_name": "temporald",
 		},
@@ -72,16 +70,13 @@ func (s settings) sqlConfig(of storage) *config.SQL {
 }
 
 // prepare makes sure the database exists and carries the schema this server wants; it waits for PostgreSQL until ctx
-// ends. It refuses a database whose schema is newer than this server.
+// ends. It refuses a database whose schema is newer than this server. The guard keeps others out meanwhile.
 func (s settings) prepare(ctx context.Context, of storage, logger log.Logger) error {
 	conn, err := s.reach(ctx, of.database)
 	if err != nil {
 		return fmt.Errorf("open database %s: %w", of.database, err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", schemaLock); err != nil { // falls with the connection
-		return fmt.Errorf("lock database %s: %w", of.database, err)
-	}
 	version, err := schemaVersion(ctx, conn)
 	if err != nil {
 		return fmt.Errorf("read schema version of %s: %w", of.database, err)

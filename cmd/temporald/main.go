@@ -10,8 +10,6 @@ import (
 	"syscall"
 
 	_ "time/tzdata" // schedules name Asia/Ho_Chi_Minh, and a small machine may hold no zone files
-
-	"go.temporal.io/server/common/log"
 )
 
 func main() { os.Exit(exitCode()) }
@@ -25,15 +23,13 @@ func exitCode() int {
 		fmt.Fprintln(os.Stderr, "temporald:", err)
 		return 2
 	}
-	logger := log.NewZapLogger(log.BuildZapLogger(log.Config{Level: s.logLevel, Format: s.logFormat}))
-
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := dieWithParent(s.parentPID); err != nil {
 		fmt.Fprintln(os.Stderr, "temporald:", err)
 		return 1
 	}
-	if err := run(ctx, s, logger, os.Stdout); err != nil {
+	if err := run(ctx, s, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "temporald:", err)
 		return 1
 	}

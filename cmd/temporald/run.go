@@ -12,6 +12,7 @@ import (
 
 	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/primitives"
+	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -21,11 +22,23 @@ import (
 // answer they gave is committed. One second short of the ten a caller may wait.
 const stopWait = 9 * time.Second
 
+// registerWait is how long a server that has started may take until the namespace can be used; longer is a fault that
+// waiting does not mend.
+const registerWait = time.Minute
+
 // run serves until ctx ends, then stops. It prints "ready" to out once everything can be used.
-func run(ctx context.Context, s settings, logger log.Logger, out io.Writer) error {
+func run(ctx context.Context, s settings, out io.Writer) error {
+	logger, quiet := newLogger(s)
 	starting, cancel := context.WithTimeout(ctx, s.startWait)
 	defer cancel()
 
+	guard, err := s.takeGuard(starting)
+	if err != nil {
+		return startError(ctx, err)
+	}
+	guarded, release := context.WithCancel(context.WithoutCancel(ctx))
+	defer release() // the last thing: until then the services may still write
+	go guard.keep(guarded)
 	if err := s.prepareAll(starting, logger); err != nil {
 		return startError(ctx, err)
 	}
@@ -40,7 +53,7 @@ func run(ctx context.Context, s settings, logger log.Logger, out io.Writer) erro
 	if err := server.Start(); err != nil {
 		return fmt.Errorf("start server: %w", err)
 	}
-	defer stop(server)
+	defer func() { quiet(); stop(server) }()
 
 	frontendAddress := listen.address(primitives.FrontendService)
 	conn, err := grpc.NewClient(frontendAddress, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -48,7 +61,9 @@ func run(ctx context.Context, s settings, logger log.Logger, out io.Writer) erro
 		return fmt.Errorf("reach frontend: %w", err)
 	}
 	defer func() { _ = conn.Close() }()
-	if err := newFrontend(conn).register(starting, s.namespace, s.retention); err != nil {
+	registering, cancel := context.WithTimeout(starting, registerWait)
+	defer cancel()
+	if err := newFrontend(conn).register(registering, s.namespace, s.retention); err != nil {
 		return startError(ctx, err)
 	}
 	now := readiness{PID: os.Getpid(), Frontend: frontendAddress, Namespace: s.namespace}
@@ -63,11 +78,26 @@ func run(ctx context.Context, s settings, logger log.Logger, out io.Writer) erro
 	if err := announce(s, now, out); err != nil {
 		return err
 	}
-	<-ctx.Done()
 	if s.readyFile != "" {
-		_ = os.Remove(s.readyFile)
+		defer func() { _ = os.Remove(s.readyFile) }()
 	}
-	return nil
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-guard.lost:
+		return err
+	}
+}
+
+// newLogger logs to standard error. After quiet only errors are left: four services that go one after the other
+// each warn that the others are gone.
+func newLogger(s settings) (logger log.Logger, quiet func()) {
+	level, err := zap.ParseAtomicLevel(s.logLevel)
+	if err != nil { // check has refused it
+		level = zap.NewAtomicLevel()
+	}
+	built := log.BuildZapLogger(log.Config{Level: s.logLevel, Format: s.logFormat})
+	return log.NewZapLogger(built.WithOptions(zap.IncreaseLevel(level))), func() { level.SetLevel(zap.ErrorLevel) }
 }
 
 // startError is nil for a start that was interrupted on purpose.

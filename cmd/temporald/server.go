@@ -49,6 +49,8 @@ func tuning() dynamicconfig.StaticClient {
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
 		// The reconcile lists every open run, page after page; 10 a second is meant for shared clusters.
 		dynamicconfig.FrontendMaxNamespaceVisibilityRPSPerInstance.Key(): 100,
+		// Calls between Temporal installations: there is one, and the HTTP port they need stays closed.
+		dynamicconfig.EnableNexus.Key(): false,
 		// No question to the outside world about newer versions.
 		dynamicconfig.EnableServerVersionCheck.Key(): false,
 	}
