@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,6 +23,7 @@ type Store struct {
 	keys Keys
 	now  func() time.Time
 	log  *slog.Logger
+	base string
 }
 
 // Keys derives what is never stored: tokens of mailed links and keyed hashes. Met by internal/secret's ring.
@@ -44,6 +46,7 @@ type Options struct {
 	Keys    Keys
 	Now     func() time.Time
 	Log     *slog.Logger
+	BaseURL string // public base URL: what links in mails begin with, no slash at its end
 }
 
 // New connects and checks that the schema is exactly the one this program knows.
@@ -59,7 +62,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s := &Store{db: db, keys: o.Keys, now: o.Now, log: o.Log}
+	s := &Store{db: db, keys: o.Keys, now: o.Now, log: o.Log, base: strings.TrimRight(o.BaseURL, "/")}
 	if s.now == nil {
 		s.now = time.Now
 	}

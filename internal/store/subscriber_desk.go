@@ -1,0 +1,234 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/newsroom"
+)
+
+// The page's rows are found first, so that lists and blocks are looked up for them alone.
+const sqlSubscriberPage = `
+	WITH page AS MATERIALIZED (
+	  SELECT * FROM subscribers s
+	  WHERE (@state = '' OR s.state = @state) AND (@like = '' OR s.search LIKE @like)
+	    AND (@section = '' OR EXISTS (SELECT FROM subscriptions l WHERE l.subscriber_id = s.id AND l.section_id = @section))
+	    AND (@after_id = '' OR (s.requested_at, s.id) < (@after_at, @after_id))
+	  ORDER BY s.requested_at DESC, s.id DESC LIMIT @limit)
+	SELECT ` + subscriberColumns + `, s.email_mac, s.key_version,
+	  coalesce((SELECT why FROM suppressions b WHERE b.email_mac = s.email_mac ORDER BY scope LIMIT 1), ''),
+	  coalesce((SELECT array_agg(section_id ORDER BY section_id) FROM subscriptions l WHERE l.subscriber_id = s.id), '{}'),
+	  coalesce((SELECT array_agg(cadence ORDER BY section_id) FROM subscriptions l WHERE l.subscriber_id = s.id), '{}')
+	FROM page s ORDER BY s.requested_at DESC, s.id DESC`
+
+// SubscriberPage lists subscribers for the admin, newest first, a page at a time.
+func (s *Store) SubscriberPage(ctx context.Context, f newsroom.SubscriberFilter) (newsroom.SubscriberPage, error) {
+	var page newsroom.SubscriberPage
+	limit := min(max(f.Limit, 1), 200)
+	afterAt, afterID := time.Time{}, ""
+	if at, id, ok := strings.Cut(f.After, "_"); ok {
+		parsed, err := time.Parse(time.RFC3339Nano, at)
+		if err != nil {
+			return page, newsroom.ErrNotFound
+		}
+		afterAt, afterID = parsed, id
+	}
+	like, err := s.like(ctx, f.Query)
+	if err != nil {
+		return page, err
+	}
+	rows, _ := s.db.Query(ctx, sqlSubscriberPage, args{
+		"state": f.State, "like": like, "section": f.Section, "after_at": afterAt, "after_id": afterID, "limit": limit + 1,
+	})
+	page.List, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (newsroom.Subscriber, error) {
+		var u sub
+		var sections, cadences []string
+		err := row.Scan(&u.ID, &u.Email, &u.Name, &u.Locale, &u.State, &u.Source, &u.RequestedAt, &u.ConfirmedAt, &u.LeftAt, &u.mac,
+			&u.version, &u.Blocked, &sections, &cadences)
+		for i := range sections {
+			u.Lists = append(u.Lists, newsroom.Subscription{Section: sections[i], Cadence: newsroom.Cadence(cadences[i])})
+		}
+		return u.Subscriber, err
+	})
+	if err != nil {
+		return page, fmt.Errorf("list subscribers: %w", err)
+	}
+	if len(page.List) > limit {
+		page.List = page.List[:limit]
+		last := page.List[limit-1]
+		page.Next = last.RequestedAt.UTC().Format(time.RFC3339Nano) + "_" + last.ID
+	}
+	return page, nil
+}
+
+const sqlFold = `SELECT fold(@text)`
+
+var likeSpecials = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// like is the pattern that finds query anywhere, without accents and case; "" for an empty query.
+func (s *Store) like(ctx context.Context, query string) (string, error) {
+	query = strings.TrimSpace(query)
+	if query == "" {
+		return "", nil
+	}
+	var folded string
+	if err := s.db.QueryRow(ctx, sqlFold, args{"text": firstRunes(query, 100)}).Scan(&folded); err != nil {
+		return "", fmt.Errorf("fold query: %w", err)
+	}
+	return "%" + likeSpecials.Replace(folded) + "%", nil
+}
+
+const sqlSubscriberCounts = `
+	SELECT count(*) FILTER (WHERE state = 'requested'), count(*) FILTER (WHERE state = 'confirmed'),
+	  count(*) FILTER (WHERE state = 'left'), count(*) FILTER (WHERE state = 'erased'),
+	  (SELECT count(*) FROM suppressions) FROM subscribers`
+
+// SubscriberCounts says how many subscribers stand where.
+func (s *Store) SubscriberCounts(ctx context.Context) (c newsroom.SubscriberCounts, err error) {
+	err = s.db.QueryRow(ctx, sqlSubscriberCounts).Scan(&c.Requested, &c.Confirmed, &c.Left, &c.Erased, &c.Blocked)
+	if err != nil {
+		return c, fmt.Errorf("count subscribers: %w", err)
+	}
+	return c, nil
+}
+
+const sqlExportSubscribers = `
+	SELECT s.email, s.name, s.locale, s.state, s.source, s.requested_at, s.confirmed_at, s.left_at,
+	  coalesce((SELECT string_agg(section_id || ':' || cadence, ' ' ORDER BY section_id) FROM subscriptions l WHERE l.subscriber_id = s.id), ''),
+	  coalesce((SELECT why FROM suppressions b WHERE b.email_mac = s.email_mac ORDER BY scope LIMIT 1), '')
+	FROM subscribers s WHERE s.state <> 'erased' AND (@state = '' OR s.state = @state) ORDER BY s.requested_at, s.id`
+
+// ExportSubscribers hands every subscriber who is not erased to each, oldest first, one at a time; Lists carry section and
+// cadence. It is put on record as by's act before the first row.
+func (s *Store) ExportSubscribers(ctx context.Context, by newsroom.Person, state newsroom.SubscriberState, each func(newsroom.Subscriber) error) error {
+	if err := s.tx(ctx, func(tx pgx.Tx) error {
+		return s.adminAct(ctx, tx, by, "subscriber.export", map[string]any{"state": state})
+	}); err != nil {
+		return fmt.Errorf("export subscribers: %w", err)
+	}
+	rows, _ := s.db.Query(ctx, sqlExportSubscribers, args{"state": state})
+	var u newsroom.Subscriber
+	var lists string
+	_, err := pgx.ForEachRow(rows, []any{
+		&u.Email, &u.Name, &u.Locale, &u.State, &u.Source, &u.RequestedAt, &u.ConfirmedAt, &u.LeftAt, &lists, &u.Blocked,
+	}, func() error {
+		u.Lists = nil
+		for item := range strings.FieldsSeq(lists) {
+			section, cadence, _ := strings.Cut(item, ":")
+			u.Lists = append(u.Lists, newsroom.Subscription{Section: section, Cadence: newsroom.Cadence(cadence)})
+		}
+		return each(u)
+	})
+	if err != nil {
+		return fmt.Errorf("export subscribers: %w", err)
+	}
+	return nil
+}
+
+const sqlSubscriberLetters = `SELECT id FROM letters WHERE subscriber_id = @id AND done_at IS NULL ORDER BY created_at, id`
+
+const sqlReminded = `SELECT reminded_at IS NOT NULL FROM subscribers WHERE id = @id`
+
+// SubscriberStanding is where an opt-in stands: what its workflow needs. newsroom.ErrNotFound once it was purged.
+func (s *Store) SubscriberStanding(ctx context.Context, id string) (st newsroom.SubscriberStanding, err error) {
+	u, err := scanSub(s.db.QueryRow(ctx, sqlSubByID, args{"id": id}))
+	if err != nil {
+		return st, fmt.Errorf("standing of subscriber %s: %w", id, err)
+	}
+	st.State, st.RequestedAt, st.At = u.State, u.RequestedAt, u.RequestedAt
+	if u.ConfirmedAt != nil && u.State == newsroom.SubscriberConfirmed {
+		st.At = *u.ConfirmedAt
+	}
+	if u.LeftAt != nil && (u.State == newsroom.SubscriberLeft || u.State == newsroom.SubscriberErased) {
+		st.At = *u.LeftAt
+	}
+	if err := s.db.QueryRow(ctx, sqlReminded, args{"id": id}).Scan(&st.Reminded); err != nil {
+		return st, fmt.Errorf("standing of subscriber %s: %w", id, notFound(err))
+	}
+	rows, _ := s.db.Query(ctx, sqlSubscriberLetters, args{"id": id})
+	if st.Letters, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		return st, fmt.Errorf("letters of subscriber %s: %w", id, err)
+	}
+	return st, nil
+}
+
+const sqlRemindSub = `UPDATE subscribers SET reminded_at = @at WHERE id = @id AND state = 'requested' AND reminded_at IS NULL`
+
+// RemindSubscriber writes the one reminder to somebody who has not pressed the confirmation link yet, while it still works.
+// A repeat writes nothing.
+func (s *Store) RemindSubscriber(ctx context.Context, id string) error {
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		act, kind, at, _, err := s.newestAct(ctx, tx, id)
+		now := s.now().UTC()
+		if err != nil || kind != actRequested || now.Sub(at) >= newsroom.ConfirmLife {
+			return ignoreNotFound(err)
+		}
+		tag, err := tx.Exec(ctx, sqlRemindSub, args{"id": id, "at": now})
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		return s.writeLetter(ctx, tx, letter{
+			ID: fmt.Sprintf("%s/%s/%d", newsroom.LetterConfirmAgain, id, act), Kind: newsroom.LetterConfirmAgain, SubscriberID: id,
+		}, nil)
+	})
+	if err != nil {
+		return fmt.Errorf("remind subscriber %s: %w", id, err)
+	}
+	return nil
+}
+
+// Clocks of what is not wanted any more (domain.md §6): an address that nobody confirmed is removed after 7 days, the data of
+// somebody who left are erased well within 15.
+const (
+	unconfirmedLife = 7 * 24 * time.Hour
+	leftLife        = 14 * 24 * time.Hour
+)
+
+const sqlPurgeSub = `
+	DELETE FROM subscribers WHERE id = @id AND state = 'requested' AND requested_at <= @before AND confirmed_at IS NULL`
+
+// PurgeSubscriber removes a request that nobody confirmed within 7 days, and reports whether the address is gone. Somebody who had
+// been a subscriber before is erased instead, since the ledger knows the person.
+func (s *Store) PurgeSubscriber(ctx context.Context, id string) (gone bool, err error) {
+	before := s.now().UTC().Add(-unconfirmedLife)
+	err = s.tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, sqlPurgeSub, args{"id": id, "before": before})
+		if gone = err == nil && tag.RowsAffected() == 1; gone || err != nil {
+			return err
+		}
+		u, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": id}))
+		if err != nil || u.State != newsroom.SubscriberRequested || u.RequestedAt.After(before) {
+			gone = err != nil
+			return ignoreNotFound(err)
+		}
+		gone = true
+		return s.erase(ctx, tx, id, newsroom.Proof{Source: "clock"})
+	})
+	if err != nil {
+		return false, fmt.Errorf("purge subscriber %s: %w", id, err)
+	}
+	return gone, nil
+}
+
+const sqlErasable = `SELECT id FROM subscribers WHERE state = 'left' AND left_at <= @before ORDER BY left_at LIMIT @limit`
+
+// EraseLeft erases people who left 14 days ago or earlier, at most limit of them, and returns how many: the promise of the
+// letter is 15 days (Decree 356/2025).
+func (s *Store) EraseLeft(ctx context.Context, limit int) (n int, err error) {
+	rows, _ := s.db.Query(ctx, sqlErasable, args{"before": s.now().UTC().Add(-leftLife), "limit": limit})
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return 0, fmt.Errorf("list who left: %w", err)
+	}
+	for _, id := range ids {
+		if err := s.tx(ctx, func(tx pgx.Tx) error { return s.erase(ctx, tx, id, newsroom.Proof{Source: "clock"}) }); err != nil {
+			return n, fmt.Errorf("erase subscriber %s: %w", id, err)
+		}
+		n++
+	}
+	return n, nil
+}

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/newsroom"
+)
+
+// Why an address gets no mail, and how much of it.
+const (
+	suppressedLeft      = "left"
+	suppressedHard      = "hard"
+	suppressedComplaint = "complaint"
+	suppressedErased    = "erased"
+	suppressedAdmin     = "admin"
+
+	scopeBulk = "bulk" // newsletters
+	scopeAll  = "all"  // letters too
+)
+
+// emailMAC is the keyed hash of an address: it survives erasure, so that nobody who was erased is taken back by a list.
+func (s *Store) emailMAC(key string) []byte { return s.keys.MAC("email", key) }
+
+const (
+	sqlSuppress = `
+	INSERT INTO suppressions (email_mac, scope, why, at) VALUES (@mac, @scope, @why, @at) ON CONFLICT (email_mac, scope) DO NOTHING`
+	sqlSuppressOpen = `
+	UPDATE mail_deliveries SET state = CASE WHEN resent OR state = 'in_doubt' THEN 'in_doubt' ELSE 'suppressed' END,
+	  next_attempt = NULL, done_at = @at
+	WHERE subscriber_id = @subscriber AND (state IN ('pending', 'claimed', 'soft') OR (state = 'in_doubt' AND next_attempt IS NOT NULL))
+	  AND (@list = '' OR issue_id IN (SELECT id FROM mail_issues WHERE list = @list AND kind <> 'digest'))`
+	sqlUnsuppress = `DELETE FROM suppressions WHERE email_mac = @mac AND why <> 'admin'`
+	sqlWhy        = `SELECT why FROM suppressions WHERE email_mac = @mac AND (scope = 'all' OR @bulk) ORDER BY scope LIMIT 1`
+	sqlByMAC      = `SELECT id FROM subscribers WHERE email_mac = @mac AND state <> 'erased'`
+)
+
+// suppress stops newsletters (or with scopeAll every mail) to an address, what is on its way included: a row is either at
+// its dot already or will never get there, since both change it under its lock.
+func (s *Store) suppress(ctx context.Context, tx pgx.Tx, mac []byte, scope, why string) error {
+	if _, err := tx.Exec(ctx, sqlSuppress, args{"mac": mac, "scope": scope, "why": why, "at": s.now().UTC()}); err != nil {
+		return fmt.Errorf("suppress: %w", err)
+	}
+	rows, _ := tx.Query(ctx, sqlByMAC, args{"mac": mac})
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("suppress: %w", err)
+	}
+	for _, id := range ids {
+		if err := s.suppressOpen(ctx, tx, id, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// suppressOpen takes back what has not reached its dot of a subscriber's newsletters; list "" means all of them. A mail that
+// may exist already stays in doubt and is not sent again.
+func (s *Store) suppressOpen(ctx context.Context, tx pgx.Tx, subscriberID, list string) error {
+	if _, err := tx.Exec(ctx, sqlSuppressOpen, args{"subscriber": subscriberID, "list": list, "at": s.now().UTC()}); err != nil {
+		return fmt.Errorf("stop mails to subscriber %s: %w", subscriberID, err)
+	}
+	return nil
+}
+
+// why says what suppresses an address, "" nothing. With bulk a block of newsletters counts too.
+func (s *Store) why(ctx context.Context, q querier, mac []byte, bulk bool) (string, error) {
+	var why string
+	err := q.QueryRow(ctx, sqlWhy, args{"mac": mac, "bulk": bulk}).Scan(&why)
+	if err = ignoreNotFound(notFound(err)); err != nil {
+		return "", fmt.Errorf("look for suppression: %w", err)
+	}
+	return why, nil
+}
+
+// BlockSubscriber stops every newsletter to a subscriber on an admin's word; UnblockSubscriber takes it back, also a block that a
+// hard bounce made.
+func (s *Store) BlockSubscriber(ctx context.Context, by newsroom.Person, id string) error {
+	return s.block(ctx, by, id, "subscriber.block", func(tx pgx.Tx, mac []byte) error {
+		return s.suppress(ctx, tx, mac, scopeBulk, suppressedAdmin)
+	})
+}
+
+const sqlUnblock = `DELETE FROM suppressions WHERE email_mac = @mac`
+
+// UnblockSubscriber lets newsletters go to a subscriber again.
+func (s *Store) UnblockSubscriber(ctx context.Context, by newsroom.Person, id string) error {
+	return s.block(ctx, by, id, "subscriber.unblock", func(tx pgx.Tx, mac []byte) error {
+		_, err := tx.Exec(ctx, sqlUnblock, args{"mac": mac})
+		return err
+	})
+}
+
+const sqlSubscriberMAC = `SELECT email_mac FROM subscribers WHERE id = @id AND state <> 'erased' FOR UPDATE`
+
+func (s *Store) block(ctx context.Context, by newsroom.Person, id, action string, do func(pgx.Tx, []byte) error) error {
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		var mac []byte
+		if err := tx.QueryRow(ctx, sqlSubscriberMAC, args{"id": id}).Scan(&mac); err != nil {
+			return notFound(err)
+		}
+		if err := do(tx, mac); err != nil {
+			return err
+		}
+		return s.adminAct(ctx, tx, by, action, map[string]any{"subscriber_id": id})
+	})
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", action, id, err)
+	}
+	return nil
+}
