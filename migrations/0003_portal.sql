@@ -15,3 +15,12 @@ CREATE INDEX live_articles_found ON live_articles (published_at DESC, article_id
 
 -- The sitemap's months and the feeds' files are listed by path.
 CREATE INDEX feeds_path ON feeds (path text_pattern_ops);
+
+-- Whether readers may get an upload is asked by its hash: pictures and attachments of what is public.
+CREATE INDEX live_articles_content ON live_articles USING gin (content jsonb_path_ops);
+
+-- A list marks what carries a note of correction.
+CREATE INDEX publications_corrections ON publications (article_id, n) WHERE kind = 'correction';
+
+-- The sitemap's parts are cut by rank within a month, over every state, so that a withdrawn article moves no other.
+CREATE INDEX live_articles_published ON live_articles (published_at, article_id);

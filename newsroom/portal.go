@@ -174,3 +174,68 @@ type File struct {
 	MIME  string
 	Bytes []byte
 }
+
+// PageView is one view of a page by a person. Visitor is a keyed hash that changes daily: no address.
+type PageView struct {
+	ArticleID string // "" any page that is no article
+	Visitor   []byte
+	At        time.Time
+}
+
+// CounterReset says that a counter started anew: an article's (scope is its id, key its publication), or the site's day,
+// week or month.
+type CounterReset struct {
+	Scope string
+	Key   string
+	At    time.Time
+}
+
+// FeedSource is what is rendered into files after a public change: the lists and the parts of the sitemap that it touched.
+type FeedSource struct {
+	Site  Site
+	Lists []FeedList
+	Parts []SitemapPart // touched
+	Known []SitemapFile // all parts there are, the touched ones too, oldest first
+	At    time.Time     // of the change
+}
+
+// FeedList is what one set of feeds carries: the whole site's where Section is nil.
+type FeedList struct {
+	Section *Section
+	Items   []PortalItem
+}
+
+// SitemapPart is one file of the sitemap: at most SitemapPartSize articles of a month.
+type SitemapPart struct {
+	Path    string
+	Entries []SitemapEntry
+}
+
+// SitemapEntry is a page and when it changed.
+type SitemapEntry struct {
+	Path    string
+	Updated time.Time
+}
+
+// SitemapFile is a part in the sitemap's index.
+type SitemapFile struct {
+	Path    string
+	Updated time.Time
+}
+
+// FeedFile is a rendered file.
+type FeedFile struct {
+	Path string
+	MIME string
+	Body []byte
+	ETag string // sha256 of Body, hex
+	At   time.Time
+}
+
+const (
+	// FeedSize is how many articles a feed carries.
+	FeedSize = 30
+	// SitemapPartSize is how many articles a part of the sitemap covers (the protocol allows 50,000): small, so that one
+	// publication never costs more however much was published before.
+	SitemapPartSize = 1000
+)

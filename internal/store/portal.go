@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"toasoan/internal/text"
 	"toasoan/newsroom"
 )
 
@@ -23,9 +26,6 @@ const sqlSite = `
 	SELECT (SELECT version FROM portal_version),
 	  (SELECT value FROM settings WHERE key = 'office'),
 	  (SELECT value FROM settings WHERE key = 'portal')`
-
-const sqlSections = `
-	SELECT id, name_vi, name_en, position, retired FROM sections ORDER BY position, id`
 
 // Site reads what the frame of every public page shows. An office without settings yet has empty names.
 func (s *Store) Site(ctx context.Context) (newsroom.Site, error) {
@@ -47,10 +47,9 @@ func (s *Store) Site(ctx context.Context) (newsroom.Site, error) {
 		}
 	}
 	site.Hotlines = settings.Hotlines
-	rows, _ := s.db.Query(ctx, sqlSections)
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[newsroom.Section])
+	all, err := s.Sections(ctx)
 	if err != nil {
-		return site, fmt.Errorf("list sections: %w", err)
+		return site, err
 	}
 	notices := defaultNotices
 	if settings.Notices != nil {
@@ -58,6 +57,7 @@ func (s *Store) Site(ctx context.Context) (newsroom.Site, error) {
 	}
 	for _, one := range all {
 		if one.Retired {
+			site.Retired = append(site.Retired, one)
 			continue
 		}
 		site.Sections = append(site.Sections, one)
@@ -76,4 +76,327 @@ func (s *Store) PortalVersion(ctx context.Context) (version int64, err error) {
 		return 0, fmt.Errorf("read portal version: %w", err)
 	}
 	return version, nil
+}
+
+// itemColumns are the columns of newsroom.PortalItem, in the order of scanItem; itemTables gives the article as l.
+const (
+	itemColumns = `l.article_id, l.slug, l.section_id, l.title, l.lead, l.byline, l.public, l.cover, l.cover_alt,
+	  coalesce(m.width, 0), coalesce(m.height, 0), coalesce(v.widths, '{}'), coalesce(v.ext, ''), l.published_at, l.updated_at,
+	  EXISTS (SELECT FROM publications p WHERE p.article_id = l.article_id AND p.kind = 'correction')`
+	itemTables = `LEFT JOIN media m ON m.sha = l.cover
+	LEFT JOIN LATERAL (SELECT array_agg(width ORDER BY width) AS widths, min(ext) AS ext FROM media_variants WHERE sha = l.cover) v ON true`
+)
+
+func scanItem(row pgx.Row, more ...any) (newsroom.PortalItem, error) {
+	var i newsroom.PortalItem
+	into := []any{
+		&i.ID, &i.Slug, &i.Section, &i.Title, &i.Lead, &i.Byline, &i.Public, &i.Cover.SHA, &i.CoverAlt, &i.Cover.Width,
+		&i.Cover.Height, &i.Cover.Widths, &i.Cover.Ext, &i.Published, &i.Updated, &i.Corrected,
+	}
+	return i, row.Scan(append(into, more...)...)
+}
+
+func scanItems(row pgx.CollectableRow) (newsroom.PortalItem, error) { return scanItem(row) }
+
+// items runs a query whose columns are itemColumns.
+func (s *Store) items(ctx context.Context, what, sql string, a args) ([]newsroom.PortalItem, error) {
+	rows, _ := s.db.Query(ctx, sql, a)
+	found, err := pgx.CollectRows(rows, scanItems)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", what, err)
+	}
+	return found, nil
+}
+
+const (
+	sqlNewest = `
+	SELECT ` + itemColumns + ` FROM (SELECT * FROM live_articles WHERE public = 'live' AND section_id <> @but
+	  ORDER BY published_at DESC, article_id LIMIT @limit) l ` + itemTables + `
+	ORDER BY l.published_at DESC, l.article_id`
+	sqlSectionNewest = `
+	SELECT ` + itemColumns + ` FROM (SELECT * FROM live_articles WHERE public = 'live' AND section_id = @section
+	  ORDER BY published_at DESC, article_id LIMIT @limit) l ` + itemTables + `
+	ORDER BY l.published_at DESC, l.article_id`
+	sqlBlocks = `
+	SELECT ` + itemColumns + ` FROM unnest(@sections::text[]) WITH ORDINALITY AS b (section_id, place)
+	CROSS JOIN LATERAL (SELECT * FROM live_articles WHERE public = 'live' AND section_id = b.section_id
+	  ORDER BY published_at DESC, article_id LIMIT @limit) l ` + itemTables + `
+	ORDER BY b.place, l.published_at DESC, l.article_id`
+)
+
+// Sizes of the front page's parts.
+const (
+	frontNewest  = 12
+	frontBlock   = 5
+	frontNotices = 6
+)
+
+// Front reads the front page: the newest articles, the first of them with a picture as the lead story, each section's
+// newest, and the notices.
+func (s *Store) Front(ctx context.Context, site newsroom.Site) (newsroom.Front, error) {
+	var front newsroom.Front
+	newest, err := s.items(ctx, "newest articles", sqlNewest, args{"but": site.Notices, "limit": frontNewest})
+	if err != nil {
+		return front, err
+	}
+	lead := 0
+	for i := range min(len(newest), 5) {
+		if len(newest[i].Cover.Widths) > 0 {
+			lead = i
+			break
+		}
+	}
+	for i := range newest {
+		if i == lead {
+			front.Lead = &newest[i]
+			continue
+		}
+		front.Newest = append(front.Newest, newest[i])
+	}
+	var ids []string
+	for _, section := range site.Sections {
+		if section.ID != site.Notices {
+			ids = append(ids, section.ID)
+		}
+	}
+	blocks, err := s.items(ctx, "section blocks", sqlBlocks, args{"sections": ids, "limit": frontBlock})
+	if err != nil {
+		return front, err
+	}
+	for _, item := range blocks {
+		if last := len(front.Blocks) - 1; last < 0 || front.Blocks[last].Section.ID != item.Section {
+			front.Blocks = append(front.Blocks, newsroom.PortalBlock{Section: site.Section(item.Section)})
+		}
+		last := &front.Blocks[len(front.Blocks)-1]
+		last.Items = append(last.Items, item)
+	}
+	if site.Notices != "" {
+		front.Notices, err = s.items(ctx, "notices", sqlSectionNewest, args{"section": site.Notices, "limit": frontNotices})
+	}
+	return front, err
+}
+
+// Each kind of list: which articles, of those in @public. Both branches of a section stop early by their indexes.
+const (
+	listSection = `(SELECT article_id, published_at FROM live_articles WHERE public = 'live' AND section_id = @key
+	    ORDER BY published_at DESC, article_id LIMIT @reach)
+	  UNION (SELECT article_id, published_at FROM live_articles WHERE public = 'live' AND also_in @> ARRAY[@key]
+	    ORDER BY published_at DESC, article_id LIMIT @reach)`
+	listAuthor = `SELECT article_id, published_at FROM live_articles WHERE public = 'live' AND pen_names @> ARRAY[@key]`
+	listTag    = `SELECT article_id, published_at FROM live_articles WHERE public = 'live' AND tags @> ARRAY[@key]`
+	listTopic  = `SELECT article_id, published_at FROM live_articles WHERE public = 'live' AND topics @> ARRAY[@key]`
+	listDay    = `SELECT article_id, published_at FROM live_articles WHERE public IN ('live', 'expired')
+	    AND published_at >= @key::timestamptz AND published_at < @key::timestamptz + interval '1 day'`
+
+	listHead = `WITH found AS MATERIALIZED (SELECT * FROM (`
+	listTail = `) every ORDER BY published_at DESC, article_id LIMIT @reach)
+	SELECT ` + itemColumns + `, (SELECT count(*) FROM found)
+	FROM (SELECT article_id FROM found ORDER BY published_at DESC, article_id LIMIT @size OFFSET @skip) page
+	JOIN live_articles l USING (article_id) ` + itemTables + ` ORDER BY l.published_at DESC, l.article_id`
+
+	sqlListSection = listHead + listSection + listTail
+	sqlListAuthor  = listHead + listAuthor + listTail
+	sqlListTag     = listHead + listTag + listTail
+	sqlListTopic   = listHead + listTopic + listTail
+	sqlListDay     = listHead + listDay + listTail
+)
+
+// list reads one page of size items of a list. A page beyond the end is newsroom.ErrNotFound, but for the first.
+func (s *Store) list(ctx context.Context, what, sql string, key any, page, size int) (newsroom.PortalList, error) {
+	var found newsroom.PortalList
+	rows, _ := s.db.Query(ctx, sql, args{"key": key, "size": size, "skip": (page - 1) * size, "reach": newsroom.MaxListed})
+	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (newsroom.PortalItem, error) {
+		return scanItem(row, &found.Total)
+	})
+	if err != nil {
+		return found, fmt.Errorf("list %s: %w", what, err)
+	}
+	if len(items) == 0 && page > 1 {
+		return found, fmt.Errorf("list %s, page %d: %w", what, page, newsroom.ErrNotFound)
+	}
+	found.Items = items
+	return found, nil
+}
+
+// SectionArticles lists a section's live articles, newest first, with those that are also filed there.
+func (s *Store) SectionArticles(ctx context.Context, section string, page, size int) (newsroom.PortalList, error) {
+	return s.list(ctx, "articles of section "+section, sqlListSection, section, page, size)
+}
+
+// AuthorArticles lists the live articles under a pen name, given as its slug.
+func (s *Store) AuthorArticles(ctx context.Context, penName string, page, size int) (newsroom.PortalList, error) {
+	return s.list(ctx, "articles of author "+penName, sqlListAuthor, penName, page, size)
+}
+
+// TagArticles lists the live articles with a keyword, given as its slug.
+func (s *Store) TagArticles(ctx context.Context, tag string, page, size int) (newsroom.PortalList, error) {
+	return s.list(ctx, "articles with tag "+tag, sqlListTag, tag, page, size)
+}
+
+// TopicArticles lists the live articles of a topic, given as its slug.
+func (s *Store) TopicArticles(ctx context.Context, topic string, page, size int) (newsroom.PortalList, error) {
+	return s.list(ctx, "articles of topic "+topic, sqlListTopic, topic, page, size)
+}
+
+// DayArticles lists what was published on a local day and is still to be found, expired articles too.
+func (s *Store) DayArticles(ctx context.Context, day newsroom.Date, page, size int) (newsroom.PortalList, error) {
+	return s.list(ctx, "articles of "+day.String(), sqlListDay, day.Start(), page, size)
+}
+
+const sqlMonthDays = `
+	SELECT extract(day FROM published_at AT TIME ZONE '+07')::int AS day, count(*)::int FROM live_articles
+	WHERE public IN ('live', 'expired') AND published_at >= @from AND published_at < @to GROUP BY day ORDER BY day`
+
+// MonthDays counts what was published on each local day of a month; days without articles are left out.
+func (s *Store) MonthDays(ctx context.Context, year int, month time.Month) ([]newsroom.DayCount, error) {
+	first := newsroom.Date{Year: year, Month: month, Day: 1}
+	rows, _ := s.db.Query(ctx, sqlMonthDays, args{"from": first.Start(), "to": first.Start().AddDate(0, 1, 0)})
+	days, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c newsroom.DayCount, err error) {
+		c.Date = first
+		return c, row.Scan(&c.Date.Day, &c.Count)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count articles of %d-%02d: %w", year, month, err)
+	}
+	return days, nil
+}
+
+// Each name of a kind in the newest articles that carry its slug.
+const (
+	namesHead = `SELECT DISTINCT name FROM (SELECT jsonb_path_query(content, `
+	namesTail = ` @> ARRAY[@slug] ORDER BY published_at DESC LIMIT 50) names LIMIT 500`
+
+	sqlAuthorNames = namesHead + `'$.authors[*].pen_name') #>> '{}' AS name FROM live_articles WHERE public IN ('live', 'expired') AND pen_names` + namesTail
+	sqlTagNames    = namesHead + `'$.tags[*]') #>> '{}' AS name FROM live_articles WHERE public IN ('live', 'expired') AND tags` + namesTail
+	sqlTopicNames  = namesHead + `'$.topics[*]') #>> '{}' AS name FROM live_articles WHERE public IN ('live', 'expired') AND topics` + namesTail
+)
+
+// AuthorName is the pen name behind a slug, or newsroom.ErrNotFound where no public article carries it.
+func (s *Store) AuthorName(ctx context.Context, slug string) (string, error) {
+	return s.nameOf(ctx, sqlAuthorNames, slug)
+}
+
+// TagName is the keyword behind a slug, or newsroom.ErrNotFound.
+func (s *Store) TagName(ctx context.Context, slug string) (string, error) {
+	return s.nameOf(ctx, sqlTagNames, slug)
+}
+
+// TopicName is the topic behind a slug, or newsroom.ErrNotFound.
+func (s *Store) TopicName(ctx context.Context, slug string) (string, error) {
+	return s.nameOf(ctx, sqlTopicNames, slug)
+}
+
+func (s *Store) nameOf(ctx context.Context, sql, slug string) (string, error) {
+	rows, _ := s.db.Query(ctx, sql, args{"slug": slug})
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return "", fmt.Errorf("name of %s: %w", slug, err)
+	}
+	for _, name := range names {
+		if text.Slug(name) == slug {
+			return name, nil
+		}
+	}
+	return "", fmt.Errorf("name of %s: %w", slug, newsroom.ErrNotFound)
+}
+
+const sqlPortalArticle = `
+	SELECT l.article_id, l.public, l.revision, l.changed_n, l.slug, l.hash, l.content, l.published_at, l.updated_at, a.second_late
+	FROM live_articles l JOIN articles a ON a.id = l.article_id WHERE l.article_id = @id`
+
+const sqlCorrections = `
+	SELECT r.content -> 'note', p.at FROM publications p JOIN revisions r ON r.article_id = p.article_id AND r.n = p.revision
+	WHERE p.article_id = @id AND p.kind = 'correction' AND p.event = 'corrected' AND jsonb_typeof(r.content -> 'note') = 'object'
+	ORDER BY p.n DESC`
+
+// PortalArticle reads an article that is or was public, with its pictures and its notes of correction; newsroom.ErrNotFound
+// for one that never was.
+func (s *Store) PortalArticle(ctx context.Context, id string) (newsroom.PortalArticle, error) {
+	var a newsroom.PortalArticle
+	var content []byte
+	err := s.db.QueryRow(ctx, sqlPortalArticle, args{"id": id}).Scan(&a.ID, &a.Public, &a.Revision, &a.N, &a.Slug, &a.Hash, &content,
+		&a.Published, &a.Updated, &a.SecondLate)
+	if err != nil {
+		return a, fmt.Errorf("public article %s: %w", id, notFound(err))
+	}
+	if err := json.Unmarshal(content, &a.Content); err != nil {
+		return a, fmt.Errorf("decode public article %s: %w", id, err)
+	}
+	rows, _ := s.db.Query(ctx, sqlCorrections, args{"id": id})
+	a.Corrections, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c newsroom.DatedCorrection, err error) {
+		var note []byte
+		if err := row.Scan(&note, &c.At); err != nil {
+			return c, err
+		}
+		return c, json.Unmarshal(note, &c.Correction)
+	})
+	if err != nil {
+		return a, fmt.Errorf("corrections of article %s: %w", id, err)
+	}
+	a.Images, err = s.images(ctx, imagesOf(a.Content))
+	return a, err
+}
+
+// bodyImage finds the pictures of a body, whose markup is canonical (internal/text).
+var bodyImage = regexp.MustCompile(`/anh/([0-9a-f]{64})-[0-9]+\.[a-z]+`)
+
+// imagesOf lists the hashes of every picture that a content shows.
+func imagesOf(c newsroom.Content) []string {
+	var shas []string
+	for _, p := range c.Pictures {
+		shas = append(shas, p.SHA)
+	}
+	for _, found := range bodyImage.FindAllStringSubmatch(c.Body, -1) {
+		shas = append(shas, found[1])
+	}
+	return shas
+}
+
+const sqlImages = `
+	SELECT m.sha, m.width, m.height, array_agg(v.width ORDER BY v.width), min(v.ext) FROM media m JOIN media_variants v USING (sha)
+	WHERE m.sha = ANY (@shas) GROUP BY m.sha`
+
+// images finds pictures by their hashes; what is not there is left out.
+func (s *Store) images(ctx context.Context, shas []string) (map[string]newsroom.Image, error) {
+	found := make(map[string]newsroom.Image, len(shas))
+	if len(shas) == 0 {
+		return found, nil
+	}
+	rows, _ := s.db.Query(ctx, sqlImages, args{"shas": shas})
+	var one newsroom.Image
+	_, err := pgx.ForEachRow(rows, []any{&one.SHA, &one.Width, &one.Height, &one.Widths, &one.Ext}, func() error {
+		found[one.SHA] = one
+		one.Widths = nil
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find pictures: %w", err)
+	}
+	return found, nil
+}
+
+const sqlRelated = `
+	SELECT ` + itemColumns + ` FROM (SELECT * FROM live_articles WHERE public = 'live' AND article_id <> @id
+	    AND (topics && @topics::text[] OR tags && @tags::text[])
+	  ORDER BY topics && @topics::text[] DESC, published_at DESC, article_id LIMIT @limit) l ` + itemTables + `
+	ORDER BY l.topics && @topics::text[] DESC, l.published_at DESC, l.article_id`
+
+// Related lists live articles that share a topic or a keyword (by slug) with article id, topics first.
+func (s *Store) Related(ctx context.Context, id string, topics, tags []string, limit int) ([]newsroom.PortalItem, error) {
+	if len(topics)+len(tags) == 0 {
+		return nil, nil
+	}
+	return s.items(ctx, "articles related to "+id, sqlRelated, args{
+		"id": id, "topics": slugs(topics), "tags": slugs(tags), "limit": limit,
+	})
+}
+
+const sqlOlder = `
+	SELECT ` + itemColumns + ` FROM (SELECT * FROM live_articles WHERE public = 'live' AND section_id = @section AND article_id <> @id
+	    AND published_at <= @before ORDER BY published_at DESC, article_id LIMIT @limit) l ` + itemTables + `
+	ORDER BY l.published_at DESC, l.article_id`
+
+// Older lists the live articles of a section that were published before an article.
+func (s *Store) Older(ctx context.Context, id, section string, before time.Time, limit int) ([]newsroom.PortalItem, error) {
+	return s.items(ctx, "articles older than "+id, sqlOlder, args{"id": id, "section": section, "before": before, "limit": limit})
 }
