@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/log/tag"
 )
 
 // serverLock is the advisory lock (a number of our own) that the one temporald of a database holds while it runs.
@@ -20,18 +22,21 @@ type guard struct {
 }
 
 // takeGuard waits until no other temporald serves the database of workflow state, or ctx ends.
-func (s settings) takeGuard(ctx context.Context) (*guard, error) {
+func (s settings) takeGuard(ctx context.Context, logger log.Logger) (*guard, error) {
 	conn, err := s.reach(ctx, s.database)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", s.database, err)
 	}
-	for {
+	for attempt := 0; ; attempt++ {
 		taken, err := tryLock(ctx, conn)
 		if err != nil {
 			return nil, fmt.Errorf("lock database %s: %w", s.database, err)
 		}
 		if taken {
 			return &guard{s: s, conn: conn, lost: make(chan error, 1)}, nil
+		}
+		if attempt == 0 {
+			logger.Warn("waiting for another temporald to leave the database", tag.NewStringTag("database", s.database))
 		}
 		select {
 		case <-ctx.Done():

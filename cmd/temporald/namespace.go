@@ -52,27 +52,24 @@ func (f frontend) register(ctx context.Context, namespace string, retention time
 
 func (f frontend) ensureNamespace(ctx context.Context, name string, retention time.Duration) error {
 	wanted := durationpb.New(retention)
-	described, err := f.workflows.DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: name})
-	switch serviceerror.FromStatus(status.Convert(err)).(type) {
-	case nil:
-		if described.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration() == retention {
-			return nil
-		}
-		_, err = f.workflows.UpdateNamespace(ctx, &workflowservice.UpdateNamespaceRequest{
-			Namespace: name,
-			Config:    &namespacepb.NamespaceConfig{WorkflowExecutionRetentionTtl: wanted},
-		})
+	// Registering comes first, not asking: the server remembers for a second that a namespace it was asked for is
+	// missing, and refuses it that long.
+	_, err := f.workflows.RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
+		Namespace:                        name,
+		Description:                      "Tòa Soạn",
+		WorkflowExecutionRetentionPeriod: wanted,
+	})
+	if _, exists := serviceerror.FromStatus(status.Convert(err)).(*serviceerror.NamespaceAlreadyExists); !exists {
 		return err
-	case *serviceerror.NamespaceNotFound:
-		_, err = f.workflows.RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
-			Namespace:                        name,
-			Description:                      "Tòa Soạn",
-			WorkflowExecutionRetentionPeriod: wanted,
-		})
-		if _, exists := serviceerror.FromStatus(status.Convert(err)).(*serviceerror.NamespaceAlreadyExists); exists {
-			return nil
-		}
 	}
+	described, err := f.workflows.DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: name})
+	if err != nil || described.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration() == retention {
+		return err
+	}
+	_, err = f.workflows.UpdateNamespace(ctx, &workflowservice.UpdateNamespaceRequest{
+		Namespace: name,
+		Config:    &namespacepb.NamespaceConfig{WorkflowExecutionRetentionTtl: wanted},
+	})
 	return err
 }
 

@@ -32,7 +32,7 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 	starting, cancel := context.WithTimeout(ctx, s.startWait)
 	defer cancel()
 
-	guard, err := s.takeGuard(starting)
+	guard, err := s.takeGuard(starting, logger)
 	if err != nil {
 		return startError(ctx, err)
 	}
