@@ -86,7 +86,7 @@ CREATE TABLE account_links (                       -- mailed one-purpose links: 
   id          text PRIMARY KEY,
   kind        text NOT NULL CHECK (kind IN ('pin', 'password', 'not_me')),
   user_id     text NOT NULL REFERENCES users ON DELETE CASCADE,
-  ask_id      text,
+  request_id  text NOT NULL DEFAULT '',            -- not_me: the decision that the letter confirmed
   key_version int NOT NULL,
   hash        bytea NOT NULL UNIQUE,               -- sha256 of the derived token
   created_at  timestamptz NOT NULL DEFAULT now(),

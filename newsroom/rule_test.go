@@ -90,7 +90,7 @@ var mayBy = map[Move]map[string]string{
 	MoveEmergencyRelease: {leader: "in_review awaiting_approval", boss: "in_review awaiting_approval"},
 	MoveRelease:          {"": "approved scheduled"},
 	MoveReschedule:       {leader: "scheduled", boss: "scheduled"},
-	MoveUnschedule:       {leader: "scheduled", boss: "scheduled"},
+	MoveUnschedule:       {leader: "approved scheduled", boss: "approved scheduled"},
 	MoveUndo:             {leader: "approved scheduled"},
 	MoveRevise: {
 		author: "released/!hidden rejected/!hidden abandoned/!hidden", holder: "released/!hidden rejected/!hidden abandoned/!hidden",

@@ -130,7 +130,7 @@ var Ways = []Way{
 	{Move: MoveEmergencyRelease, From: []Stage{StageInReview, StageAwaitingApproval}, To: StageApproved, By: byLeader, Reason: true, Event: "approved"},
 	{Move: MoveRelease, From: []Stage{StageApproved, StageScheduled}, To: StageReleased, Then: PublicLive, By: byWorkflow, Event: "published", Clock: true},
 	{Move: MoveReschedule, From: []Stage{StageScheduled}, By: []Capacity{AsLeader, AsReviewer}, Event: "scheduled"},
-	{Move: MoveUnschedule, From: []Stage{StageScheduled}, To: StageAwaitingApproval, By: []Capacity{AsLeader, AsReviewer}, Event: "recalled"},
+	{Move: MoveUnschedule, From: []Stage{StageApproved, StageScheduled}, To: StageAwaitingApproval, By: []Capacity{AsLeader, AsReviewer}, Event: "recalled"},
 	{Move: MoveUndo, From: []Stage{StageApproved, StageScheduled}, To: StageAwaitingApproval, By: byApprover, Event: "recalled"},
 	{Move: MoveRevise, From: closed, Public: everLive, To: StageDraft, By: []Capacity{AsAuthor, AsReviewer}},
 	{Move: MoveWithdraw, Public: []Public{PublicLive, PublicExpired}, Then: PublicWithdrawn, By: byLeader, Reason: true, Event: "withdrawn"},

@@ -78,6 +78,11 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, c *change) error {
 	if err := s.goPublic(ctx, tx, c); err != nil {
 		return err
 	}
+	if c.req.Move == newsroom.MoveNotMe {
+		if err := s.distrust(ctx, tx, c); err != nil {
+			return err
+		}
+	}
 	return s.moveLetters(ctx, tx, c, closed)
 }
 
@@ -232,7 +237,7 @@ func (s *Store) updateArticle(ctx context.Context, tx pgx.Tx, c *change) error {
 	_, err = tx.Exec(ctx, sqlUpdateArticle, args{
 		"id": a.ID, "stage": c.stage, "public": c.public, "revision": c.revision, "holder": holder, "forwarder": forwarder,
 		"clock": clock.Kind, "clock_id": clock.ID, "clock_start": start, "clock_minutes": clock.Minutes, "due": due,
-		"release_due": r.ReleaseDue, "undo": r.UndoUntil, "frozen": (a.Frozen || r.Freezing) && !r.Release,
+		"release_due": r.ReleaseDue, "undo": r.UndoUntil, "frozen": (a.Frozen || r.Freezing) && !r.Release && !r.NewRound,
 		"second_by": secondBy, "first_signer": signer, "second_late": late, "at": c.now,
 	})
 	c.sit.Article.HolderID, c.sit.Article.ForwardedBy, c.sit.Article.Clock = holder, forwarder, clock
@@ -260,6 +265,22 @@ const (
 	  token_hash, created_at, due_at, expires_at)
 	VALUES (@id, @article, @round, @step, @revision, @hash, @office, @user, @behalf, @escalation, @version, @token, @at, @due, @expires)`
 )
+
+const sqlDropPIN = `UPDATE users SET pin_hash = '', updated_at = @at WHERE id = @id`
+
+// distrust follows a "not me": every trusted phone and the PIN of whoever was abused are void, and the operator is told. The page
+// stays until a leader decides; a release that has not happened yet is frozen.
+func (s *Store) distrust(ctx context.Context, tx pgx.Tx, c *change) error {
+	if _, err := tx.Exec(ctx, sqlDropPIN, args{"id": c.req.ActorID, "at": c.now}); err != nil {
+		return err
+	}
+	if err := s.revokeDevices(ctx, tx, c.req.ActorID); err != nil {
+		return err
+	}
+	return s.alert(ctx, tx, fmt.Sprintf("not_me/%s/%d", c.sit.Article.ID, c.n), "not_me", map[string]any{
+		"article_id": c.sit.Article.ID, "user_id": c.req.ActorID,
+	})
+}
 
 // linkLife is how long a link outlives its due time: Tết is long (mail.md (c)).
 const linkLife = 30 * 24 * time.Hour

@@ -99,14 +99,14 @@ func (s *Store) RemindQuietDay(ctx context.Context, now time.Time) ([]string, er
 var sqlSweeps = []string{sqlSweepRates, sqlSweepSlots, sqlSweepSeen, sqlSweepBatches, sqlSweepVisitors, sqlSweepEndedSessions, sqlSweepKeys, sqlSweepPins}
 
 const (
-	sqlSweepRates    = `DELETE FROM rate_limits WHERE bucket < extract(epoch FROM @now::timestamptz - interval '2 days')`
-	sqlSweepSlots    = `DELETE FROM mail_slots WHERE second < extract(epoch FROM @now::timestamptz - interval '1 hour')`
-	sqlSweepSeen     = `DELETE FROM events_seen WHERE at < @now::timestamptz - interval '60 days'`
-	sqlSweepBatches  = `DELETE FROM view_batches WHERE at < @now::timestamptz - interval '14 days'`
-	sqlSweepVisitors = `DELETE FROM visitors WHERE seen_at < @now::timestamptz - interval '1 day'`
+	sqlSweepRates         = `DELETE FROM rate_limits WHERE bucket < extract(epoch FROM @now::timestamptz - interval '2 days')`
+	sqlSweepSlots         = `DELETE FROM mail_slots WHERE second < extract(epoch FROM @now::timestamptz - interval '1 hour')`
+	sqlSweepSeen          = `DELETE FROM events_seen WHERE at < @now::timestamptz - interval '60 days'`
+	sqlSweepBatches       = `DELETE FROM view_batches WHERE at < @now::timestamptz - interval '14 days'`
+	sqlSweepVisitors      = `DELETE FROM visitors WHERE seen_at < @now::timestamptz - interval '1 day'`
 	sqlSweepEndedSessions = `DELETE FROM sessions WHERE expiry < @now`
-	sqlSweepKeys     = `DELETE FROM idempotency_keys WHERE created_at < @now::timestamptz - interval '7 days'`
-	sqlSweepPins     = `DELETE FROM pin_failures WHERE at < @now::timestamptz - interval '30 days'`
+	sqlSweepKeys          = `DELETE FROM idempotency_keys WHERE created_at < @now::timestamptz - interval '7 days'`
+	sqlSweepPins          = `DELETE FROM pin_failures WHERE at < @now::timestamptz - interval '30 days'`
 )
 
 // Sweep removes what is only kept for a while.

@@ -107,7 +107,7 @@ func (s *Store) moveLetters(ctx context.Context, tx pgx.Tx, c *change, closed []
 		return write(newsroom.LetterNotMe, "", alarmed...)
 	}
 	if c.ruling.Verdict {
-		if err := write(newsroom.LetterReceipt, c.req.AskID, c.req.ActorID); err != nil {
+		if err := s.receiptLetter(ctx, tx, c); err != nil {
 			return err
 		}
 	}
@@ -130,6 +130,28 @@ func (s *Store) moveLetters(ctx context.Context, tx pgx.Tx, c *change, closed []
 		return write(newsroom.LetterPublished, "", authors...)
 	}
 	return nil
+}
+
+// notMeLife is how long a decision can be disowned by its receipt's link.
+const notMeLife = 30 * 24 * time.Hour
+
+const sqlNotMeLink = `
+	INSERT INTO account_links (id, kind, user_id, request_id, key_version, hash, created_at, expires_at)
+	VALUES (@id, 'not_me', @user, @request, @version, @hash, @at, @expires)`
+
+// receiptLetter confirms a decision to whoever is on record for it, with a link that says "this was not me".
+func (s *Store) receiptLetter(ctx context.Context, tx pgx.Tx, c *change) error {
+	link, version := newsroom.NewID(), s.keys.Version()
+	if _, err := tx.Exec(ctx, sqlNotMeLink, args{
+		"id": link, "user": c.req.ActorID, "request": c.req.ID, "version": version, "hash": s.tokenHash(PurposeNotMe, link, version),
+		"at": c.now, "expires": c.now.Add(notMeLife),
+	}); err != nil {
+		return fmt.Errorf("write not-me link: %w", err)
+	}
+	return s.writeLetter(ctx, tx, letter{
+		ID: fmt.Sprintf("%s/%s/%d", newsroom.LetterReceipt, c.sit.Article.ID, c.n), Kind: newsroom.LetterReceipt, UserID: c.req.ActorID,
+		ArticleID: c.sit.Article.ID, AskID: c.req.AskID, N: c.n, Data: map[string]any{"link_id": link, "key_version": version},
+	}, c.out)
 }
 
 // otherForwarder is the reviewer to tell about a leader's rejection.

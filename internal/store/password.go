@@ -238,31 +238,44 @@ const (
 // TryPIN checks a person's PIN at the desk from one browser (an opaque name of it). newsroom.ErrForbidden when it is wrong,
 // *newsroom.LockedError after five wrong ones there; other browsers, and the mailed links, are not concerned.
 func (s *Store) TryPIN(ctx context.Context, userID, browser, pin string) error {
+	_, err := s.tryPIN(ctx, "desk/"+userID, userID, browser, pin, pinRest)
+	return err
+}
+
+// tryPIN counts a try at place from one browser and checks the PIN. left is how many tries remain there after a wrong one.
+func (s *Store) tryPIN(ctx context.Context, place, userID, browser, pin string, rest time.Duration) (left int, err error) {
 	now := s.now().UTC()
-	where := args{"place": "desk/" + userID, "browser": hex.EncodeToString(s.keys.MAC("browser", browser))}
+	where := args{"place": place, "browser": hex.EncodeToString(s.keys.MAC("browser", browser))}
 	var failed int
-	err := s.db.QueryRow(ctx, sqlPINTry, args{
-		"place": where["place"], "browser": where["browser"], "at": now, "since": now.Add(-pinRest), "most": pinTries,
+	err = s.db.QueryRow(ctx, sqlPINTry, args{
+		"place": place, "browser": where["browser"], "at": now, "since": now.Add(-rest), "most": pinTries,
 	}).Scan(&failed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		var at time.Time
 		if err := s.db.QueryRow(ctx, sqlPINWhen, where).Scan(&at); err != nil {
-			return fmt.Errorf("read wrong PINs: %w", err)
+			return 0, fmt.Errorf("read wrong PINs: %w", err)
 		}
-		return &newsroom.LockedError{Until: at.Add(pinRest)}
+		return 0, &newsroom.LockedError{Until: at.Add(rest)}
 	}
 	if err != nil {
-		return fmt.Errorf("count PIN: %w", err)
+		return 0, fmt.Errorf("count PIN: %w", err)
 	}
 	right, err := s.CheckPIN(ctx, userID, pin)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if !right {
-		return fmt.Errorf("try PIN: %w", newsroom.ErrForbidden)
+		return pinTries - failed, fmt.Errorf("try PIN: %w", newsroom.ErrForbidden)
 	}
 	if _, err := s.db.Exec(ctx, sqlPINClear, where); err != nil {
-		return fmt.Errorf("forget wrong PINs: %w", err)
+		return 0, fmt.Errorf("forget wrong PINs: %w", err)
 	}
-	return nil
+	return 0, nil
+}
+
+// SetupCode is the one-time code of the first start, the same on every node: whoever can read the log of an empty newsroom may
+// set it up. Once there is an account it opens nothing.
+func (s *Store) SetupCode() string {
+	code := hex.EncodeToString(s.keys.MAC("first_start", "code"))
+	return code[:4] + "-" + code[4:8] + "-" + code[8:12]
 }
