@@ -35,7 +35,7 @@ const (
 )
 
 // Render turns what a change touched into files. Met by internal/feed.
-type Render func(newsroom.FeedSource) []newsroom.FeedFile
+type Render = func(newsroom.FeedSource) []newsroom.FeedFile
 
 // WriteFeeds renders the feeds and the part of the sitemap that a public change touched, and writes them with the receipts in
 // one transaction, once per event: a repeat writes nothing. It returns how many files the event caused.
