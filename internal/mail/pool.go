@@ -1,0 +1,161 @@
+package mail
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// mostMails is how many mails a connection carries before it is replaced.
+const mostMails = 100
+
+// pool keeps the connections of one lane. A seat is the right to use one; there are as many connections as seats at most.
+type pool struct {
+	relay *Relay
+	waits Waits
+	seats chan struct{}
+
+	waiting atomic.Int32 // who wait for a seat
+
+	mu      sync.Mutex
+	idle    []*Conn // the one used last is at the end
+	reap    *time.Timer
+	failed  int       // dials that failed in a row
+	openAt  time.Time // no dial before
+	stopped bool
+}
+
+func newPool(relay *Relay, waits Waits, size int) *pool {
+	return &pool{relay: relay, waits: waits, seats: make(chan struct{}, size)}
+}
+
+// sit waits for a seat.
+func (p *pool) sit(ctx context.Context) error {
+	if p.trySit() {
+		return nil
+	}
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
+	select {
+	case p.seats <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (p *pool) trySit() bool {
+	select {
+	case p.seats <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *pool) leave() { <-p.seats }
+
+// get returns an idle connection or dials. After failures it waits first, longer each time, for everybody together:
+// a relay that is away is not stormed. Its error is a *StepError, or ctx's.
+func (p *pool) get(ctx context.Context) (conn *Conn, reused bool, err error) {
+	if c := p.pop(); c != nil {
+		return c, true, nil
+	}
+	p.mu.Lock()
+	pause := time.Until(p.openAt)
+	p.mu.Unlock()
+	if pause > 0 {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, false, context.Cause(ctx)
+		}
+	}
+	c, err := p.relay.Dial(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			p.backOff()
+		}
+		return nil, false, err
+	}
+	p.mu.Lock()
+	p.failed, p.openAt = 0, time.Time{}
+	p.mu.Unlock()
+	return c, false, nil
+}
+
+// backOff lets everybody wait before the next dial.
+func (p *pool) backOff() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Now().Before(p.openAt) {
+		return // several tried at the same time: one failure
+	}
+	p.openAt = time.Now().Add(min(p.waits.AgainMost, p.waits.Again<<min(p.failed, 16)))
+	p.failed++
+}
+
+// put keeps a connection for the next mail, or ends it: broken, worn or no longer wanted.
+func (p *pool) put(c *Conn) {
+	if c == nil {
+		return
+	}
+	if !c.Usable() || c.loaded {
+		c.Abort()
+		return
+	}
+	p.mu.Lock()
+	keep := c.Mails() < mostMails && !p.stopped
+	if keep {
+		c.usedAt = time.Now()
+		p.idle = append(p.idle, c)
+		if p.reap == nil {
+			p.reap = time.AfterFunc(p.waits.Idle, p.sweep)
+		}
+	}
+	p.mu.Unlock()
+	if !keep {
+		c.Quit()
+	}
+}
+
+func (p *pool) pop() *Conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.idle) > 0 {
+		c := p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		if time.Since(c.usedAt) < p.waits.Idle {
+			return c
+		}
+		go c.Quit()
+	}
+	return nil
+}
+
+// sweep ends the connections that nobody has used for a while.
+func (p *pool) sweep() {
+	var old []*Conn
+	p.mu.Lock()
+	for len(p.idle) > 0 && (p.stopped || time.Since(p.idle[0].usedAt) >= p.waits.Idle) {
+		old = append(old, p.idle[0])
+		p.idle = p.idle[1:]
+	}
+	p.reap = nil
+	if len(p.idle) > 0 {
+		p.reap = time.AfterFunc(p.waits.Idle, p.sweep)
+	}
+	p.mu.Unlock()
+	for _, c := range old {
+		c.Quit()
+	}
+}
+
+// stop ends the idle connections; those in use end when they are put back.
+func (p *pool) stop() {
+	p.mu.Lock()
+	p.stopped = true
+	p.mu.Unlock()
+	p.sweep()
+}

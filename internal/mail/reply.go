@@ -1,0 +1,140 @@
+package mail
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// Stage is a point of the conversation with the relay; the text is kept in the ledger.
+type Stage string
+
+const (
+	StageCompose Stage = "compose" // before any conversation: the mail cannot be made
+	StageDial    Stage = "dial"
+	StageBanner  Stage = "banner"
+	StageHello   Stage = "ehlo"
+	StageTLS     Stage = "tls"
+	StageAuth    Stage = "auth"
+	StageMail    Stage = "mail"
+	StageRcpt    Stage = "rcpt"
+	StageData    Stage = "data"
+	StageBody    Stage = "body"
+	StageDot     Stage = "dot"
+)
+
+// Reply is what the relay said.
+type Reply struct {
+	Code     int    // 0: nothing
+	Enhanced string // RFC 3463: "5.1.1"; "" none
+	Text     string // one line without addresses, at most 300 characters
+}
+
+// StepError is a step that did not succeed: refused (Reply) or broken (Err).
+type StepError struct {
+	Stage Stage
+	Reply Reply
+	Err   error
+}
+
+func (e *StepError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("smtp %s: %v", e.Stage, e.Err)
+	}
+	return fmt.Sprintf("smtp %s: %d %s", e.Stage, e.Reply.Code, e.Reply.Text)
+}
+
+func (e *StepError) Unwrap() error { return e.Err }
+
+const (
+	maxReplyText  = 300
+	maxReplyLines = 100
+)
+
+var (
+	anAddress = regexp.MustCompile(`<?[^\s<>"]+@[^\s<>"]+>?`)
+	errReply  = errors.New("not an SMTP reply")
+)
+
+// newReply keeps what may be kept of a reply's words: they may quote the recipient, or be anything at all.
+func newReply(code int, words string) Reply {
+	r := Reply{Code: code, Enhanced: enhanced(code, words)}
+	words = strings.ToValidUTF8(words, "\uFFFD")
+	words = strings.Join(strings.FieldsFunc(words, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }), " ")
+	words = anAddress.ReplaceAllString(words, "<…>")
+	if said := []rune(words); len(said) > maxReplyText {
+		words = string(said[:maxReplyText-1]) + "…"
+	}
+	r.Text = words
+	return r
+}
+
+// enhanced is the code of RFC 3463 in front of a reply's words, where it belongs to the same class as code.
+func enhanced(code int, words string) string {
+	word, _, _ := strings.Cut(words, " ")
+	parts := strings.Split(word, ".")
+	if len(parts) != 3 || len(parts[0]) != 1 || int(parts[0][0]-'0') != code/100 {
+		return ""
+	}
+	for _, p := range parts {
+		if p == "" || len(p) > 3 || strings.Trim(p, "0123456789") != "" {
+			return ""
+		}
+	}
+	return word
+}
+
+// readReply reads one reply, of several lines perhaps. Too long a line, too many lines or anything else that RFC 5321
+// §4.2 does not know is an error: from there on nobody knows which reply belongs to what.
+func readReply(in *bufio.Reader) (Reply, error) {
+	code, words := 0, ""
+	for range maxReplyLines {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			if errors.Is(err, io.EOF) && len(line) > 0 {
+				err = io.ErrUnexpectedEOF
+			}
+			return Reply{}, err
+		}
+		text := strings.TrimRight(string(line), "\r\n")
+		if len(text) < 3 || strings.Trim(text[:3], "0123456789") != "" || text[0] < '2' || text[0] > '5' {
+			return Reply{}, errReply
+		}
+		this := int(text[0]-'0')*100 + int(text[1]-'0')*10 + int(text[2]-'0')
+		if code != 0 && this != code {
+			return Reply{}, errReply
+		}
+		code = this
+		switch {
+		case len(text) == 3:
+			return newReply(code, words), nil
+		case text[3] == ' ':
+			return newReply(code, join(words, text[4:])), nil
+		case text[3] == '-':
+			words = join(words, text[4:])
+		default:
+			return Reply{}, errReply
+		}
+	}
+	return Reply{}, errReply
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	if len(a) > 4*maxReplyText {
+		return a
+	}
+	return a + " " + b
+}
+
+// isClosed reports the ends of a connection that carry no Timeout method.
+func isClosed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}

@@ -1,0 +1,122 @@
+package mail
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"toasoan/newsroom"
+)
+
+// scribe gathers what the connections of one lane wait for and commits it together: while one commit is on its way,
+// everybody else's entries wait for the next. Each connection has at most a few entries in it, so that the doubt a crash
+// can leave stays at one mail per connection.
+type scribe struct {
+	ledger Ledger
+	log    *slog.Logger
+	waits  Waits
+
+	mu    sync.Mutex
+	queue []*wish
+	busy  bool
+}
+
+// wish is what one connection waits for.
+type wish struct {
+	entries []Entry
+	states  []newsroom.DeliveryState
+	err     error
+	done    chan bool // true: settled; false: it is this one's turn to write
+}
+
+// mostEntries bounds one commit.
+const mostEntries = 512
+
+// commit writes entries durably and returns the rows' states. It tries again for as long as ctx lives, since a repeat
+// answers the same, and once ctx has ended for Waits.Flush more: results that are known must not be lost.
+func (s *scribe) commit(ctx context.Context, entries []Entry) ([]newsroom.DeliveryState, error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	whole, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		late := time.AfterFunc(s.waits.Flush, cancel)
+		context.AfterFunc(whole, func() { late.Stop() })
+	})()
+	pause := s.waits.Again
+	for {
+		states, err := s.once(whole, entries)
+		if err == nil {
+			return states, nil
+		}
+		s.log.ErrorContext(whole, "ledger commit failed", "rows", len(entries), "error", err)
+		select {
+		case <-whole.Done():
+			return nil, fmt.Errorf("commit %d rows: %w", len(entries), err)
+		case <-time.After(pause):
+			pause = min(2*pause, s.waits.AgainMost)
+		}
+	}
+}
+
+func (s *scribe) once(ctx context.Context, entries []Entry) ([]newsroom.DeliveryState, error) {
+	w := &wish{entries: entries, done: make(chan bool, 1)}
+	s.mu.Lock()
+	s.queue = append(s.queue, w)
+	if s.busy {
+		s.mu.Unlock()
+		if settled := <-w.done; settled { // whoever writes always settles or hands over
+			return w.states, w.err
+		}
+		s.mu.Lock()
+	}
+	s.busy = true
+	batch := s.take()
+	s.mu.Unlock()
+	s.write(ctx, batch)
+	s.mu.Lock()
+	if len(s.queue) == 0 {
+		s.busy = false
+	} else {
+		s.queue[0].done <- false
+	}
+	s.mu.Unlock()
+	return w.states, w.err
+}
+
+// take removes the next batch from the queue; the first wish in it is the writer's own.
+func (s *scribe) take() []*wish {
+	rows, n := 0, 0
+	for n < len(s.queue) && (n == 0 || rows+len(s.queue[n].entries) <= mostEntries) {
+		rows += len(s.queue[n].entries)
+		n++
+	}
+	batch := s.queue[:n:n]
+	s.queue = s.queue[n:]
+	return batch
+}
+
+// write commits a batch and tells everyone in it.
+func (s *scribe) write(ctx context.Context, batch []*wish) {
+	var all []Entry
+	for _, w := range batch {
+		all = append(all, w.entries...)
+	}
+	limit, cancel := context.WithTimeout(ctx, s.waits.Commit)
+	states, err := s.ledger.Commit(limit, all)
+	cancel()
+	if err == nil && len(states) != len(all) {
+		err = fmt.Errorf("ledger answered %d of %d rows", len(states), len(all))
+	}
+	for i, w := range batch {
+		if w.err = err; err == nil {
+			w.states, states = states[:len(w.entries)], states[len(w.entries):]
+		}
+		if i > 0 {
+			w.done <- true
+		}
+	}
+}
