@@ -15,6 +15,7 @@ type Desk struct {
 	Articles Articles
 	Portal   Portal
 	Open     Open
+	Counters Counters
 	Bus      Bus
 	Outside  Outside
 	Runs     Runs

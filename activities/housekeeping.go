@@ -15,9 +15,13 @@ type Open interface {
 	OpenSubscriptions(ctx context.Context, after string, limit int) ([]string, error)
 	UnsentLetters(ctx context.Context, before time.Time, limit int) ([]string, error)
 	Unanswered(ctx context.Context, limit int) ([]newsroom.Request, error)
-	AnnounceRollover(ctx context.Context, now time.Time) error
 	RemindQuietDay(ctx context.Context, now time.Time) ([]string, error)
 	Sweep(ctx context.Context, now time.Time) error
+}
+
+// Counters announces that day, week and month start anew. Met by consumers.Counters.
+type Counters interface {
+	AnnounceRollover(ctx context.Context, now time.Time) error
 }
 
 // Runs starts workflows; starting one that runs already is no error. Met by dispatch.
@@ -129,7 +133,7 @@ func (d *Desk) SweepRequests(ctx context.Context, _ struct{}) (int, error) {
 // Rollover announces that the counters of day, week and month start anew, checks them and sweeps what has served its time.
 // Views carry their own time, so that a late rollover moves nothing.
 func (d *Desk) Rollover(ctx context.Context, _ struct{}) (struct{}, error) {
-	if err := d.Open.AnnounceRollover(ctx, d.Now()); err != nil {
+	if err := d.Counters.AnnounceRollover(ctx, d.Now()); err != nil {
 		return struct{}{}, err
 	}
 	return struct{}{}, d.Open.Sweep(ctx, d.Now())

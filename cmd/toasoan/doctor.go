@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/events"
+	"toasoan/internal/config"
+	"toasoan/internal/dispatch"
+	"toasoan/internal/secret"
+	"toasoan/migrations"
+)
+
+// runDoctor looks at everything the product needs, one line each, and says what to do about what is wrong. It changes nothing.
+func runDoctor(ctx context.Context, t terminal, arguments []string) error {
+	c, err := t.settings("doctor", arguments)
+	if err != nil {
+		return err
+	}
+	if c, err = running(c); err != nil {
+		return err
+	}
+	d := &doctor{terminal: t, config: c}
+	for _, check := range []struct {
+		name string
+		look func(context.Context) (string, error)
+		then string // what to do about it
+	}{
+		{"database", d.database, "start PostgreSQL, check DATABASE_URL and its firewall"},
+		{"schema", d.schema, "run `toasoan migrate` (or a newer toasoan)"},
+		{"clock", d.clock, "synchronise the clock of this machine or of the database (chrony)"},
+		{"keys", d.keys, "set TOASOAN_SECRET, or let `toasoan run` make the keys"},
+		{"nats", d.nats, "start NATS with JetStream, check NATS_URL"},
+		{"temporal", d.temporal, "start Temporal, check TEMPORAL_ADDRESS and TEMPORAL_TLS_*"},
+		{"mail relay", d.relay, "check SMTP_URL: host, port, TLS and password"},
+		{"sender domain", d.sender, "publish MX, SPF and DMARC records for the domain of MAIL_FROM"},
+		{"disk", d.disk, "free disk space"},
+	} {
+		one, cancel := context.WithTimeout(ctx, 10*time.Second)
+		said, err := check.look(one)
+		cancel()
+		if err != nil {
+			d.failed++
+			fmt.Fprintf(t.out, "  ✗ %-14s %v\n    %-14s → %s\n", check.name, err, "", check.then)
+			continue
+		}
+		fmt.Fprintf(t.out, "  ✓ %-14s %s\n", check.name, said)
+	}
+	if d.failed > 0 {
+		return fmt.Errorf("%d checks failed", d.failed)
+	}
+	return nil
+}
+
+type doctor struct {
+	terminal
+	config config.Config
+	failed int
+}
+
+func (d *doctor) query(ctx context.Context, sql string, into any) error {
+	db, err := pgx.Connect(ctx, d.config.DatabaseURL)
+	if err != nil {
+		return errors.New("no connection")
+	}
+	defer db.Close(context.WithoutCancel(ctx)) //nolint:errcheck // read only
+	return db.QueryRow(ctx, sql).Scan(into)
+}
+
+func (d *doctor) database(ctx context.Context) (version string, err error) {
+	err = d.query(ctx, `SHOW server_version`, &version)
+	return "PostgreSQL " + version, err
+}
+
+func (d *doctor) schema(ctx context.Context) (string, error) {
+	var have int
+	if err := d.query(ctx, `SELECT coalesce(max(version), 0) FROM schema_version`, &have); err != nil {
+		return "", errors.New("the database was never migrated")
+	}
+	if want := migrations.Latest(); have != want {
+		return "", fmt.Errorf("schema %d, this program needs %d", have, want)
+	}
+	return fmt.Sprintf("schema %d", have), nil
+}
+
+// clock compares this machine's clock with the database's: working time and tokens depend on both.
+func (d *doctor) clock(ctx context.Context) (string, error) {
+	var there time.Time
+	before := time.Now()
+	if err := d.query(ctx, `SELECT clock_timestamp()`, &there); err != nil {
+		return "", err
+	}
+	off := there.Sub(before.Add(time.Since(before) / 2)).Abs()
+	if off > 5*time.Second {
+		return "", fmt.Errorf("this machine and the database differ by %s", off.Round(time.Second))
+	}
+	return "differs from the database's by " + off.Round(time.Millisecond).String(), nil
+}
+
+func (d *doctor) keys(context.Context) (string, error) {
+	if d.config.Secret != "" {
+		ring, err := keyRing(d.config)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("version %d signs", ring.Version()), nil
+	}
+	ring, err := secret.Kept(d.config.Data)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("version %d signs, kept in the data folder", ring.Version()), nil
+}
+
+func (d *doctor) nats(ctx context.Context) (string, error) {
+	if err := d.config.Need("NATS_URL"); err != nil {
+		return "", err
+	}
+	bus, err := events.Connect(d.config.NATSURL, d.config.NATSReplicas, logger(config.Config{LogLevel: "error"}, d.err))
+	if err != nil {
+		return "", err
+	}
+	defer bus.Close()
+	if err := bus.EnsureStreams(ctx); err != nil {
+		return "", err
+	}
+	return "JetStream has both streams", nil
+}
+
+func (d *doctor) temporal(ctx context.Context) (string, error) {
+	if err := d.config.Need("TEMPORAL_ADDRESS"); err != nil {
+		return "", err
+	}
+	tlsConfig, err := temporalTLS(d.config.Temporal)
+	if err != nil {
+		return "", err
+	}
+	runs, err := dispatch.Dial(dispatch.Options{
+		Address: d.config.Temporal.Address, Namespace: d.config.Temporal.Namespace, TLS: tlsConfig, Log: logger(config.Config{LogLevel: "error"}, d.err),
+	})
+	if err != nil {
+		return "", err
+	}
+	defer runs.Close()
+	return "namespace " + d.config.Temporal.Namespace, runs.Check(ctx)
+}
+
+func (d *doctor) relay(ctx context.Context) (string, error) {
+	if err := d.config.Need("SMTP_URL"); err != nil {
+		return "", err
+	}
+	courier, _, err := (&app{config: d.config, log: logger(config.Config{LogLevel: "error"}, d.err)}).courier()
+	if err != nil {
+		return "", err
+	}
+	defer courier.Close()
+	return "greets us", courier.Check(ctx)
+}
+
+// sender looks up what receivers will look up about the sender's domain.
+func (d *doctor) sender(ctx context.Context) (string, error) {
+	from, err := mail.ParseAddress(d.config.Mail.From)
+	if err != nil {
+		return "", err
+	}
+	_, domain, _ := strings.Cut(from.Address, "@")
+	if domain == "localhost" || strings.HasSuffix(domain, ".localhost") || strings.HasSuffix(domain, ".localdomain") || strings.HasSuffix(domain, ".example") {
+		return domain + " is for this machine only: set MAIL_FROM before real mail is sent", nil
+	}
+	var missing []string
+	if mx, err := net.DefaultResolver.LookupMX(ctx, domain); err != nil || len(mx) == 0 {
+		missing = append(missing, "MX")
+	}
+	if !hasTXT(ctx, domain, "v=spf1") {
+		missing = append(missing, "SPF")
+	}
+	if !hasTXT(ctx, "_dmarc."+domain, "v=DMARC1") {
+		missing = append(missing, "DMARC")
+	}
+	if len(missing) > 0 {
+		return "", fmt.Errorf("%s has no %s", domain, strings.Join(missing, ", "))
+	}
+	return domain + " has MX, SPF and DMARC", nil
+}
+
+func hasTXT(ctx context.Context, name, prefix string) bool {
+	records, err := net.DefaultResolver.LookupTXT(ctx, name)
+	if err != nil {
+		return false
+	}
+	for _, r := range records {
+		if strings.HasPrefix(r, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// leastFree is how much disk the data folder wants free.
+const leastFree = 2 << 30
+
+func (d *doctor) disk(context.Context) (string, error) {
+	if _, err := os.Stat(d.config.Data); err != nil {
+		return "no data folder on this machine", nil
+	}
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(d.config.Data, &fs); err != nil {
+		return "", err
+	}
+	free := fs.Bavail * uint64(fs.Bsize) //nolint:gosec // a block size is positive
+	if free < leastFree {
+		return "", fmt.Errorf("only %d MB free", free>>20)
+	}
+	return fmt.Sprintf("%d GB free", free>>30), nil
+}

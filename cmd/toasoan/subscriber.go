@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"toasoan/newsroom"
+)
+
+// importLimit is the largest list that is taken (contract: 50 MB).
+const importLimit = 50 << 20
+
+// runSubscriber imports and exports subscribers as CSV.
+func runSubscriber(ctx context.Context, t terminal, arguments []string) error {
+	what, rest, err := subcommand(arguments, "import", "export")
+	if err != nil {
+		return err
+	}
+	flags := t.flagSet("subscriber "+what, "[flags] [FILE]")
+	source := flags.String("source", "", "import: where the consent of these people is recorded")
+	sections := flags.String("sections", "", "import: sections of lines that name none")
+	dry := flags.Bool("dry-run", false, "import: only say what would happen")
+	o, err := t.openTool(ctx, flags, rest)
+	if err != nil {
+		return err
+	}
+	defer o.store.Close()
+	if what == "export" {
+		return o.exportSubscribers(ctx)
+	}
+	if flags.NArg() != 1 {
+		return fmt.Errorf("%w: want one CSV file", errUsage)
+	}
+	return o.importSubscribers(ctx, flags.Arg(0), *source, commas(*sections), *dry)
+}
+
+func (o *tool) importSubscribers(ctx context.Context, path, source string, sections []string, dry bool) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close() //nolint:errcheck // read only
+	body, err := io.ReadAll(io.LimitReader(file, importLimit+1))
+	if err != nil {
+		return err
+	}
+	if len(body) > importLimit {
+		return errors.New("the file is larger than 50 MB: split it")
+	}
+	in, err := o.store.PreviewImport(ctx, console, path, source, sections, body)
+	if err != nil {
+		return invalid(err)
+	}
+	o.report(in.Report)
+	if dry {
+		return nil
+	}
+	if err := o.store.RunImport(ctx, console, in.ID); err != nil {
+		return err
+	}
+	done, err := o.store.Import(ctx, in.ID)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(o.out, "imported:")
+	o.report(done.Report)
+	return nil
+}
+
+func (o *tool) report(r newsroom.ImportReport) {
+	fmt.Fprintf(o.out, "%d lines: %d new, %d with more sections, %d unchanged, %d skipped, %d wrong\n", r.Rows, r.Added, r.Merged, r.Same, r.Skipped, r.Failed)
+	for _, e := range r.Errors {
+		fmt.Fprintf(o.out, "  line %d: %s\n", e.Line, strings.ReplaceAll(e.Code, "_", " "))
+	}
+}
+
+func (o *tool) exportSubscribers(ctx context.Context) error {
+	w := csv.NewWriter(o.out)
+	if err := w.Write([]string{"email", "name", "state", "confirmed_at", "lists"}); err != nil {
+		return err
+	}
+	err := o.store.ExportSubscribers(ctx, console, "", func(s newsroom.Subscriber) error {
+		confirmed, lists := "", make([]string, len(s.Lists))
+		if s.ConfirmedAt != nil {
+			confirmed = s.ConfirmedAt.Format("2006-01-02T15:04:05Z07:00")
+		}
+		for i, l := range s.Lists {
+			lists[i] = l.Section + ":" + string(l.Cadence)
+		}
+		return w.Write([]string{s.Email, s.Name, string(s.State), confirmed, strings.Join(lists, " ")})
+	})
+	w.Flush()
+	return errors.Join(err, w.Error())
+}
