@@ -484,7 +484,9 @@ func TestDropsAtEveryStep(t *testing.T) {
 						}
 					}
 					counts, _, _, _ := b.ledger.Chunk(t.Context(), id, 0)
-					if stage != smtpfake.Dot && stage != smtpfake.Body && counts.InDoubt != 0 {
+					// A cut body may only be noticed behind the dot; a reset takes the buffered reply to the dot before with it.
+					sure := stage != smtpfake.Dot && stage != smtpfake.Body && (!abort || name == "plain")
+					if sure && counts.InDoubt != 0 {
 						t.Errorf("%d in doubt, nothing was lost behind a dot", counts.InDoubt)
 					}
 					if counts.Sent+counts.InDoubt != 60 {

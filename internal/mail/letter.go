@@ -80,15 +80,15 @@ func (c *Composer) letterPage(v newsroom.LetterView) *letterPage {
 		return p
 	}
 	p.You = c.addressOfficial(l)
-	p.Dear = dear(l, c.official, v.ToName, v.ToTitle, p.You)
+	p.Dear = dear(l, c.official, v.ToName, v.ToTitle)
 	return p
 }
 
 // dear is "Đồng chí Nguyễn Văn A – Phó Chủ tịch", or as much of it as is known.
-func dear(l *locale.Locale, form, name, title, you string) string {
+func dear(l *locale.Locale, form, name, title string) string {
 	if l.Tag() != "vi" {
 		if name == "" {
-			return you
+			return l.T("address.official")
 		}
 		return name
 	}

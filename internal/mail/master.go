@@ -166,8 +166,11 @@ func (m *Master) values(r newsroom.Recipient) [slotCount]string {
 }
 
 func (m *Master) check(values [slotCount]string, r newsroom.Recipient) error {
-	if len(r.LeaveURL) > MaxLeaveURL {
+	switch {
+	case len(r.LeaveURL) > MaxLeaveURL:
 		return errors.New("leave link too long")
+	case r.Date.IsZero():
+		return errors.New("no date")
 	}
 	for _, url := range values[:slotSince] {
 		if url == "" || strings.ContainsFunc(url, func(c rune) bool {
