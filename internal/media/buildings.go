@@ -21,6 +21,7 @@ func school(c *canvas) {
 	l := c.hour(horizon)
 	c.sky(l, horizon, c.between(0.3, 0.7))
 	c.treeline(l, horizon+0.05, 0.13, 0.30)
+	c.grass(polygon(0, horizon+0.045, c.wide, horizon+0.045, c.wide, 0.66, 0, 0.66), ink(0x93B552), ink(0x56833C), 1)
 	for i := range 3 {
 		c.palm(l, c.wide*(0.04+0.05*float64(i)), horizon+0.07, c.between(0.26, 0.36))
 	}
@@ -49,8 +50,9 @@ func school(c *canvas) {
 		}
 		c.rect(x0-0.01, y-0.006, x1+0.01, y+0.008, flat(trim))
 		if floor == 0 { // railing
-			for x := x0; x < x1; x += 0.008 {
-				c.rect(x, y+storey*0.74, x+0.0025, y+storey, flat(trim.scale(0.92)))
+			c.rect(x0, y+storey*0.74, x1, y+storey, flat(ink(0x8C7A55)).alpha(0.75))
+			for x := x0; x < x1; x += 0.010 {
+				c.rect(x, y+storey*0.74, x+0.0045, y+storey, flat(trim.scale(0.92)))
 			}
 			c.rect(x0, y+storey*0.70, x1, y+storey*0.74, flat(trim))
 		}
@@ -108,6 +110,7 @@ func communityHouse(c *canvas) {
 	c.sky(l, horizon, c.between(0.3, 0.7))
 	c.ridge(l, horizon-0.10, 0.06, 1.2, horizon+0.08, 0.62, ink(0x5F8577))
 	c.treeline(l, horizon+0.09, 0.17, 0.22)
+	c.grass(polygon(0, horizon+0.085, c.wide, horizon+0.085, c.wide, 0.75, 0, 0.75), ink(0x93B552), ink(0x56833C), 1)
 	c.bamboo(c.wide*0.055, 0.64, 0.46)
 	c.palm(l, c.wide*0.90, 0.62, 0.50)
 	c.palm(l, c.wide*0.955, 0.64, 0.42)

@@ -28,18 +28,22 @@ func (c *canvas) suited() outfit {
 // rounded is the shading of something round that is lit from the left.
 func rounded(x, half float64, colour rgb) paint {
 	return func(px, _ float64) (rgb, float64) {
-		t := (px - x) / half
+		t := max(-1, min(1, (px-x)/half))
 		return colour.scale(1.10 - 0.20*t - 0.16*t*t), 1
 	}
 }
 
 // head paints head, hair and neck; size is the head's height, y its chin. Facing away shows hair alone.
 func (c *canvas) head(x, y, size float64, o outfit, away bool) {
-	rx, ry := size*0.37, size*0.5
+	rx, ry := size*0.36, size*0.5
 	cy := y - ry
-	c.stroke(point{x, y - size*0.1}, point{x, y}, point{x, y + size*0.22}, size*0.34, size*0.40, rounded(x, size*0.25, o.skin.scale(0.86)))
-	if o.woman {
-		c.ellipse(x, cy+size*0.08, rx*1.28, ry*1.18, 0.1, rounded(x, rx*1.6, o.hair.scale(1.25)))
+	if o.woman { // hair to the shoulders, behind the neck
+		hair := start(x-rx*1.02, cy-ry*0.3).curve(x-rx*1.25, cy+ry*0.7, x-rx*0.98, cy+ry*1.42).curve(x, cy+ry*1.75, x+rx*0.98, cy+ry*1.42).
+			curve(x+rx*1.25, cy+ry*0.7, x+rx*1.02, cy-ry*0.3)
+		c.fill(hair, rounded(x, rx*1.4, o.hair.scale(1.15)))
+	}
+	if !away || !o.woman {
+		c.stroke(point{x, y - size*0.15}, point{x, y}, point{x, y + size*0.24}, size*0.30, size*0.40, rounded(x, size*0.22, o.skin.scale(0.84)))
 	}
 	if !away {
 		c.ellipse(x, cy+size*0.03, rx, ry, 0.08, func(px, py float64) (rgb, float64) {
@@ -48,14 +52,14 @@ func (c *canvas) head(x, y, size float64, o outfit, away bool) {
 			eyes := math.Exp(-math.Pow((v-0.02)/0.10, 2)) * math.Exp(-math.Pow((math.Abs(t)-0.40)/0.17, 2))
 			mouth := math.Exp(-math.Pow((v-0.55)/0.05, 2)) * math.Exp(-math.Pow(t/0.26, 2))
 			nose := math.Exp(-math.Pow((v-0.26)/0.16, 2)) * math.Exp(-math.Pow((t-0.10)/0.09, 2))
-			colour = mix(colour, o.skin.scale(0.46), 0.62*eyes)
-			colour = mix(colour, ink(0x9C5A4C), 0.45*mouth)
-			return mix(colour, o.skin.scale(0.72), 0.5*nose), 1
+			colour = mix(colour, o.skin.scale(0.46), 0.40*eyes)
+			colour = mix(colour, ink(0x9C5A4C), 0.28*mouth)
+			return mix(colour, o.skin.scale(0.72), 0.32*nose), 1
 		})
 		// hair over the forehead
 		part := size * 0.10
-		cap := start(x-rx*1.06, cy+ry*0.12).curve(x-rx*1.2, cy-ry*1.22, x, cy-ry*1.12).curve(x+rx*1.2, cy-ry*1.22, x+rx*1.06, cy+ry*0.12).
-			curve(x+rx*0.9, cy-ry*0.45, x+part, cy-ry*0.50).curve(x-rx*0.7, cy-ry*0.62, x-rx*1.06, cy+ry*0.12)
+		cap := start(x-rx*1.05, cy+ry*0.10).curve(x-rx*1.10, cy-ry*0.78, x-rx*0.45, cy-ry*1.0).curve(x, cy-ry*1.16, x+rx*0.45, cy-ry*1.0).
+			curve(x+rx*1.10, cy-ry*0.78, x+rx*1.05, cy+ry*0.10).curve(x+rx*0.95, cy-ry*0.40, x+part, cy-ry*0.46).curve(x-rx*0.75, cy-ry*0.52, x-rx*1.05, cy+ry*0.10)
 		c.fill(cap, rounded(x-rx*0.3, rx*1.6, o.hair.scale(1.35)))
 	} else {
 		c.ellipse(x, cy, rx*1.1, ry*1.04, 0.08, func(px, py float64) (rgb, float64) {
@@ -80,24 +84,29 @@ func (c *canvas) person(x, foot, height float64, o outfit, left, right point, aw
 	top := foot - unit*0.82 // shoulders
 	c.shadow(x+unit*0.05, foot, unit*0.22, unit*0.028, 0.45)
 	for side := -1.0; side <= 1; side += 2 {
-		c.stroke(point{x + side*unit*0.055, foot - unit*0.50}, point{x + side*unit*0.06, foot - unit*0.25}, point{x + side*unit*0.062, foot - unit*0.02},
-			unit*0.125, unit*0.075, rounded(x+side*unit*0.055, unit*0.09, o.trousers))
-		c.ellipse(x+side*unit*0.072, foot-unit*0.012, unit*0.045, unit*0.018, 0.2, flat(ink(0x1B1B1D)))
+		c.ellipse(x+side*unit*0.066, foot-unit*0.012, unit*0.042, unit*0.017, 0.2, flat(ink(0x1B1B1D)))
+		leg := start(x, foot-unit*0.52).line(x+side*unit*0.098, foot-unit*0.52).curve(x+side*unit*0.105, foot-unit*0.28, x+side*unit*0.092, foot-unit*0.018).
+			line(x+side*unit*0.030, foot-unit*0.018).curve(x+side*unit*0.012, foot-unit*0.25, x, foot-unit*0.42)
+		c.fill(leg, rounded(x+side*unit*0.045, unit*0.075, o.trousers))
 	}
 	c.upper(x, top, unit, o, left, right, away)
 }
 
 // upper paints a person from the hips up; top is the shoulder line.
 func (c *canvas) upper(x, top, unit float64, o outfit, left, right point, away bool) {
-	shoulder, waist, hips := unit*0.125, unit*0.098, top+unit*0.36
-	arm := func(side float64, hand point) {
-		sx, sy := x+side*shoulder*0.92, top+unit*0.03
-		hx, hy := x+side*(shoulder+hand.x*unit), top+hand.y*unit
-		ex, ey := (sx+hx)/2+side*unit*0.045, (sy+hy)/2+unit*0.03
-		c.stroke(point{sx, sy}, point{ex, ey}, point{hx, hy}, unit*0.078, unit*0.056, rounded(sx, unit*0.07, o.shirt.scale(0.90)))
-		c.ellipse(hx, hy, unit*0.027, unit*0.030, 0.2, rounded(hx, unit*0.03, o.skin))
+	shoulder, waist, hips := unit*0.112, unit*0.098, top+unit*0.36
+	arms := func(front bool) {
+		for _, side := range []float64{1, -1} {
+			hand := right
+			if side < 0 {
+				hand = left
+			}
+			if hand.x < 0 == front {
+				c.arm(x+side*shoulder*0.80, top+unit*0.045, x+side*(shoulder+hand.x*unit), top+hand.y*unit, side, unit, o)
+			}
+		}
 	}
-	arm(1, right)
+	arms(false)
 	body := start(x-unit*0.045, top-unit*0.035).curve(x-shoulder*0.9, top-unit*0.02, x-shoulder, top+unit*0.05).
 		curve(x-shoulder*0.92, top+unit*0.2, x-waist, hips).line(x+waist, hips).curve(x+shoulder*0.92, top+unit*0.2, x+shoulder, top+unit*0.05).
 		curve(x+shoulder*0.9, top-unit*0.02, x+unit*0.045, top-unit*0.035)
@@ -119,11 +128,26 @@ func (c *canvas) upper(x, top, unit float64, o outfit, left, right point, away b
 			c.fill(polygon(x+side*unit*0.034, top-unit*0.042, x+side*unit*0.055, top-unit*0.015, x+side*unit*0.006, top+unit*0.042), flat(o.shirt.scale(1.12)))
 		}
 	}
-	arm(-1, left)
+	arms(true)
 	c.head(x, top-unit*0.045, unit*0.145, o, away)
 	if o.scarf { // the pupils' red scarf
 		c.fill(polygon(x-unit*0.06, top-unit*0.045, x+unit*0.06, top-unit*0.045, x+unit*0.02, top+unit*0.02, x, top+unit*0.10, x-unit*0.02, top+unit*0.02), rounded(x, unit*0.06, ink(0xD5232B)))
 	}
+}
+
+// arm goes from a shoulder to a hand; seen from the front an elbow stands out only a little.
+func (c *canvas) arm(sx, sy, hx, hy, side, unit float64, o outfit) {
+	ex, ey := (sx+hx)/2+side*unit*0.030, (sy+hy)/2+unit*0.040
+	if hy-sy < unit*0.16 { // a raised forearm: the elbow hangs
+		ey = sy + unit*0.150
+	}
+	left, right := min(sx, ex, hx)-unit*0.05, max(sx, ex, hx)+unit*0.05
+	sleeve := across(left, o.shirt.scale(1.02), right, o.shirt.scale(0.80))
+	c.stroke(point{sx, sy}, point{(sx + ex) / 2, (sy + ey) / 2}, point{ex, ey}, unit*0.084, unit*0.066, sleeve)
+	c.ellipse(sx, sy, unit*0.042, unit*0.042, 0.1, sleeve)
+	c.ellipse(ex, ey, unit*0.033, unit*0.033, 0.1, sleeve)
+	c.stroke(point{ex, ey}, point{(ex + hx) / 2, (ey + hy) / 2}, point{hx, hy}, unit*0.066, unit*0.050, sleeve)
+	c.ellipse(hx, hy, unit*0.025, unit*0.028, 0.2, rounded(hx, unit*0.03, o.skin))
 }
 
 // house is a village house under a tiled roof; near its right half stands in the shade.

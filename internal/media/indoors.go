@@ -60,16 +60,17 @@ func signing(c *canvas) {
 	for i := range standing { // witnesses applaud
 		x := c.wide * (0.5 + 0.60*(float64(i)/float64(standing-1)-0.5))
 		o := c.suited()
-		c.person(x, 0.90, c.between(0.60, 0.635), o, point{-0.085, 0.155}, point{-0.085, 0.15}, false)
+		c.person(x, 0.90, c.between(0.60, 0.635), o, point{-0.090, 0.165}, point{-0.105, 0.155}, false)
 	}
-	c.blur(0.0008)
+	c.blur(0.0052)
 	for side := -1.0; side <= 1; side += 2 { // the two who sign
 		x := c.wide * (0.5 + side*0.145)
 		o := c.suited()
 		o.woman, o.shirt = false, c.pick(0x20283A, 0x2B2F3A)
 		c.fill(start(x-0.085, 0.90).line(x-0.085, 0.50).curve(x, 0.455, x+0.085, 0.50).line(x+0.085, 0.90), across(x-0.09, ink(0x7A4A2C), x+0.09, ink(0x4A2A1A)))
-		c.upper(x, 0.565, 0.72, o, point{-0.055, 0.205}, point{-0.045, 0.205}, false)
+		c.upper(x, 0.555, 0.72, o, point{-0.085, 0.285}, point{-0.075, 0.285}, false)
 	}
+	c.blur(0.0030)
 	c.table(c.wide*0.5, 0.735, c.wide*0.60, 0.255, c.pick(0xF2F3F4, 0x1F5C8F, 0xF2F3F4))
 	for side := -1.0; side <= 1; side += 2 {
 		x := c.wide * (0.5 + side*0.145)

@@ -18,13 +18,20 @@ func riceField(c *canvas) {
 	c.palm(l, hx+0.15, horizon+0.045, 0.17)
 	c.palm(l, hx+0.19, horizon+0.042, 0.13)
 	c.blur(0.0012)
-	for i := range 3 { // farmers
-		x := c.wide * (0.50 + 0.13*float64(i) + c.between(-0.03, 0.03))
+	for i := range 3 { // farmers, up to their knees in rice
+		x := c.wide * (0.50 + 0.14*float64(i) + c.between(-0.03, 0.03))
 		o := c.someone()
 		o.hat, o.shirt = true, c.pick(0x6D4B7E, 0x3F6EA3, 0xB5534A, 0x4C8577)
-		size := c.between(0.115, 0.14)
-		c.person(x, horizon+0.15+0.04*float64(i%2), size, o, point{0.01, 0.30}, point{0.05, 0.26}, i == 1)
+		size, foot := c.between(0.125, 0.15), horizon+0.16+0.045*float64(i%2)
+		rice := append([]rgb(nil), c.pix...)
+		c.person(x, foot, size, o, point{0.01, 0.30}, point{-0.02, 0.22}, i == 1)
+		c.rect(x-size, foot-size*0.5, x+size, foot+size*0.2, func(px, py float64) (rgb, float64) {
+			tips := foot - size*0.27 - size*0.05*c.noise(px*300, 1)
+			at := min(c.h-1, int(py*float64(c.h)))*c.w + min(c.w-1, int(px*float64(c.h)))
+			return rice[at].scale(0.97), smooth(tips-0.006, tips+0.006, py)
+		})
 	}
+	c.blur(0.0006)
 	c.foreground(l, ink(ripe[0]), ink(ripe[1]))
 }
 
@@ -117,6 +124,10 @@ func villageRoad(c *canvas) {
 				c.house(l, x-w/2, horizon+d, w, w*0.66, c.pick(0xF0E2BF, 0xE5EAE3, 0xE9D3B5), c.pick(0xB0563A, 0x9C4A35, 0x4F6E8A))
 				c.opening(x-w*0.12, horizon+d-w*0.25, w*0.16, w*0.25, ink(0xF4F1E8), ink(0x4C5D66), 2)
 			}
+			for range 16 { // a hedge
+				bx, r := x+c.between(-0.62, 0.62)*w, w*c.between(0.04, 0.09)
+				c.ellipse(bx, horizon+d-r*0.4, r*1.3, r, 0.5, flat(c.pick(0x4C7F3A, 0x5E9144, 0x3E6C34).scale(c.between(0.85, 1.1))))
+			}
 			if side < 0 {
 				c.palm(l, x-side*w*0.75, horizon+d+0.008, 0.15+0.20*t)
 			} else {
@@ -193,22 +204,25 @@ func treePlanting(c *canvas) {
 		n := c.octaves(x*26, y*40, 5)
 		return mix(ink(0x6B4A32), ink(0xA67C52), n*0.9+0.1*(1-y)), smooth(0.40, 0.60, c.octaves(x*5, y*8, 3)+smooth(0.66, 0.86, y)*0.5-0.04)
 	})
-	for i := range 5 {
-		c.tree(l, c.wide*(0.06+0.22*float64(i))+c.between(-0.05, 0.05), horizon+c.between(0.03, 0.06), c.between(0.18, 0.27), c.pick(0x4D8038, 0x5C8F3F, 0x3F7440))
+	for i := range 9 {
+		c.tree(l, c.wide*(0.02+0.12*float64(i))+c.between(-0.05, 0.05), horizon+0.015+0.007*float64(i*4%9), c.between(0.16, 0.30), c.pick(0x4D8038, 0x5C8F3F, 0x3F7440))
 	}
 	c.blur(0.0016)
 	for i := range 6 { // those in the second row
 		x := c.wide*(0.10+0.16*float64(i)) + c.between(-0.02, 0.02)
-		c.planter(x, 0.62+c.between(-0.01, 0.02), c.between(0.25, 0.28), i%2 == 0)
+		c.planter(x, 0.60+c.between(-0.01, 0.02), c.between(0.25, 0.28), i%2 == 0)
+		c.sapling(l, x+0.09, 0.63, 0.13)
 	}
-	c.blur(0.0008)
+	c.blur(0.0022)
 	for i := range 3 {
-		x := c.wide*(0.20+0.29*float64(i)) + c.between(-0.03, 0.03)
-		c.planter(x, 0.90+c.between(-0.02, 0.02), c.between(0.44, 0.48), i != 1)
-		c.sapling(l, x+0.20, 0.93, 0.30)
+		x := c.wide*(0.15+0.28*float64(i)) + c.between(-0.03, 0.03)
+		c.planter(x, 0.85+c.between(-0.02, 0.02), c.between(0.42, 0.46), i != 1)
+		c.sapling(l, x+0.17, 0.87, 0.26)
 	}
-	for i := range 7 {
-		c.sapling(l, c.wide*(float64(i)+0.5)/7+c.between(-0.04, 0.04), 1.0+c.between(-0.01, 0.02), c.between(0.12, 0.2))
+	c.blur(0.0018)
+	c.sapling(l, c.wide*0.80, 1.0, 0.62)
+	for i := range 6 {
+		c.sapling(l, c.wide*(float64(i)+0.4)/7.6+c.between(-0.03, 0.03), 1.02+c.between(-0.01, 0.02), c.between(0.16, 0.25))
 	}
 }
 

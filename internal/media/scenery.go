@@ -67,7 +67,7 @@ func (c *canvas) ridge(l light, top, rough, wave, foot, far float64, near rgb) {
 func (c *canvas) treeline(l light, y, height, far float64) {
 	for x := -0.05; x < c.wide+0.05; x += height * c.between(0.18, 0.42) {
 		h := height * c.between(0.45, 1)
-		green := mix(c.pick(0x3C6A35, 0x4B7A3B, 0x55803F, 0x355F38), l.haze, far)
+		green := mix(mix(c.pick(0x3C6A35, 0x4B7A3B, 0x55803F, 0x355F38), ink(0x2A2B33), 0.55*smooth(0.7, 1, l.warmth)), l.haze, far)
 		for range 7 {
 			dx, dy := c.between(-0.45, 0.45)*h, c.between(0, 0.7)*h
 			r := h * c.between(0.16, 0.3)
@@ -75,7 +75,7 @@ func (c *canvas) treeline(l light, y, height, far float64) {
 		}
 	}
 	c.rect(0, y-height*0.28, c.wide+1, y, func(x, yy float64) (rgb, float64) {
-		return mix(ink(0x35582F), l.haze, far), smooth(y-height*0.28, y-height*0.05, yy) * 0.9
+		return mix(mix(ink(0x35582F), ink(0x24262E), 0.6*smooth(0.7, 1, l.warmth)), l.haze, far), smooth(y-height*0.28, y-height*0.05, yy) * 0.9
 	})
 }
 
@@ -86,13 +86,14 @@ func (c *canvas) paddies(l light, horizon float64, young, ripe rgb) {
 		d := y - horizon + 0.004
 		v, u := 0.12/d, (x-cx)/d*0.12
 		u += 0.35 * math.Sin(v*1.1) // fields follow the land
-		row := math.Floor(v * 1.4)
+		wander := 0.10 * (c.noise(u*2.2, v*2) - 0.5)
+		row := math.Floor(v*1.4 + wander)
 		across := u*0.9 + c.hash(int64(row), 7)*3
 		cell := math.Floor(across)
 		tone := c.hash(int64(cell), int64(row))
 		colour := mix(young, ripe, tone)
 		// bunds and, near by, plants in rows
-		bund := min(math.Abs(v*1.4-math.Round(v*1.4))*d*9, math.Abs(across-math.Round(across))*d*5)
+		bund := min(math.Abs(v*1.4+wander-math.Round(v*1.4+wander))*d*3.4, math.Abs(across-math.Round(across))*d*5)
 		near := smooth(0.05, 0.5, d)
 		blades := c.octaves(x*260, y*34/(0.3+d), 2)
 		rows := 0.5 + 0.5*math.Sin(u*95+c.noise(x*8, y*8)*2)
@@ -166,7 +167,7 @@ func (c *canvas) palm(l light, x, foot, height float64) {
 		reach := height * c.between(0.25, 0.34)
 		ex, ey := topX+math.Cos(a)*reach, topY+math.Sin(a)*reach*0.55+reach*0.26
 		bx, by := topX+math.Cos(a)*reach*0.55, topY-reach*0.34+math.Sin(a)*reach*0.2
-		green := mix(ink(0x3F7A3A), ink(0x9BBF55), clamp(0.5-0.5*math.Sin(a)+0.2*l.warmth)).scale(c.between(0.8, 1.05))
+		green := mix(ink(0x3F7A3A), ink(0x9BBF55), clamp(0.5-0.5*math.Sin(a)+0.2*l.warmth)).scale(c.between(0.8, 1.05) * (1 - 0.5*smooth(0.7, 1, l.warmth)))
 		for side := -1.0; side <= 1; side += 2 { // leaflets hang from the rib
 			for k := range 16 {
 				t := 0.12 + 0.88*float64(k)/16
