@@ -8,7 +8,13 @@ ALTER TABLE mail_deliveries
 ALTER TABLE letters
   ADD COLUMN resent boolean NOT NULL DEFAULT false;
 
+ALTER TABLE mail_chunks
+  ADD COLUMN total  int NOT NULL DEFAULT 0,        -- rows frozen into it
+  ADD COLUMN done   int NOT NULL DEFAULT 0,        -- in a final state when a worker left it last: what progress is made of
+  ADD COLUMN failed int NOT NULL DEFAULT 0;        -- of those, not delivered
+
 ALTER TABLE mail_issues
+  ADD COLUMN counts jsonb,                         -- newsroom.IssueCounts once it is closed: the rows are not kept for ever
   ADD COLUMN by_id   text NOT NULL DEFAULT '',     -- who paused, resumed or stopped it last; '' the workflow
   ADD COLUMN started_at timestamptz;               -- when the first chunk was taken
 

@@ -59,6 +59,9 @@ func (s *Store) suppress(ctx context.Context, tx pgx.Tx, mac []byte, scope, why 
 // suppressOpen takes back what has not reached its dot of a subscriber's newsletters; list "" means all of them. A mail that
 // may exist already stays in doubt and is not sent again.
 func (s *Store) suppressOpen(ctx context.Context, tx pgx.Tx, subscriberID, list string) error {
+	if _, err := tx.Exec(ctx, sqlShareFreeze); err != nil {
+		return fmt.Errorf("wait for a freeze: %w", err)
+	}
 	if _, err := tx.Exec(ctx, sqlSuppressOpen, args{"subscriber": subscriberID, "list": list, "at": s.now().UTC()}); err != nil {
 		return fmt.Errorf("stop mails to subscriber %s: %w", subscriberID, err)
 	}

@@ -1,0 +1,271 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/newsroom"
+)
+
+const issueColumns = `i.id, i.kind, coalesce(i.article_id, ''), i.n, i.revision, i.list, i.period, i.subject, i.status, i.why, i.candidates,
+	i.chunks, i.opened_at, i.prepared_at, i.finished_at`
+
+func scanIssue(row pgx.Row, more ...any) (i newsroom.Issue, err error) {
+	into := []any{
+		&i.ID, &i.Kind, &i.ArticleID, &i.N, &i.Revision, &i.List, &i.Period, &i.Subject, &i.Status, &i.Why, &i.Candidates, &i.Chunks,
+		&i.OpenedAt, &i.PreparedAt, &i.FinishedAt,
+	}
+	return i, notFound(row.Scan(append(into, more...)...))
+}
+
+// mailer is the durable that opens issues.
+const mailer = "mailer"
+
+const (
+	sqlMailerSees = `INSERT INTO events_seen (durable, event_id, at) VALUES (@durable, @event, @at) ON CONFLICT DO NOTHING`
+	sqlLiveState  = `SELECT revision, public, section_id FROM live_articles WHERE article_id = @id FOR SHARE`
+	sqlIssuesOf   = `SELECT ` + issueColumns + ` FROM mail_issues i WHERE i.article_id = @id ORDER BY i.seq FOR UPDATE`
+	sqlIssuesForN = `SELECT id, candidates FROM mail_issues WHERE article_id = @id AND n = @n ORDER BY seq`
+	sqlOpenIssue  = `
+	INSERT INTO mail_issues (id, kind, article_id, n, revision, list, candidates, opened_at)
+	VALUES (@id, @kind, @article, @n, @revision, @list, @candidates, @at) ON CONFLICT DO NOTHING`
+)
+
+// MailPublicChange does what an article event means for the newsletters, once however often it comes, in one transaction with
+// the event's id and the publication's mail receipt:
+//   - published opens an issue to the section's subscribers;
+//   - corrected, when it carries a public note, stops what is still going out with the wrong text, opens a correction to exactly
+//     those who got it (or may have), and the corrected article to the rest; a minor edit mails nobody;
+//   - withdrawn and taken_down stop what is going out.
+//
+// An event that came late, after a later change, opens nothing that is no longer true.
+func (s *Store) MailPublicChange(ctx context.Context, eventID, articleID string, n int64, verb string, kind newsroom.ChangeKind) (newsroom.IssueOpened, error) {
+	var out newsroom.IssueOpened
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		out = newsroom.IssueOpened{}
+		tag, err := tx.Exec(ctx, sqlMailerSees, args{"durable": mailer, "event": eventID, "at": s.now().UTC()})
+		if err != nil {
+			return err
+		}
+		if out.Again = tag.RowsAffected() == 0; out.Again {
+			return s.openedBefore(ctx, tx, articleID, n, &out)
+		}
+		var revision int
+		var public newsroom.Public
+		var section string
+		if err := tx.QueryRow(ctx, sqlLiveState, args{"id": articleID}).Scan(&revision, &public, &section); err != nil {
+			return notFound(err)
+		}
+		c := publicChange{articleID: articleID, n: n, revision: revision, list: section, live: public == newsroom.PublicLive}
+		rows, _ := tx.Query(ctx, sqlIssuesOf, args{"id": articleID})
+		if c.issues, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (newsroom.Issue, error) { return scanIssue(row) }); err != nil {
+			return err
+		}
+		switch verb {
+		case "published":
+			err = s.mailPublished(ctx, tx, &c, &out)
+		case "corrected":
+			if kind == newsroom.ChangeCorrection {
+				err = s.mailCorrected(ctx, tx, &c, &out)
+			}
+		case "withdrawn", "taken_down":
+			err = s.stopRunning(ctx, tx, c.issues, verb, &out)
+		}
+		if err != nil {
+			return err
+		}
+		return s.receive(ctx, tx, articleID, n, newsroom.EffectMail, map[string]any{
+			"issues": orEmpty(out.Issues), "stopped": orEmpty(out.Stopped), "candidates": out.Candidates,
+		})
+	})
+	if err != nil {
+		return out, fmt.Errorf("mail %s of article %s: %w", verb, articleID, err)
+	}
+	return out, nil
+}
+
+// publicChange is a public change of an article as the mailer finds it.
+type publicChange struct {
+	articleID string
+	n         int64
+	revision  int // what readers see now
+	list      string
+	live      bool
+	issues    []newsroom.Issue // of the article, locked
+}
+
+func (s *Store) openedBefore(ctx context.Context, tx pgx.Tx, articleID string, n int64, out *newsroom.IssueOpened) error {
+	rows, _ := tx.Query(ctx, sqlIssuesForN, args{"id": articleID, "n": n})
+	var id string
+	var candidates int
+	if _, err := pgx.ForEachRow(rows, []any{&id, &candidates}, func() error {
+		out.Issues = append(out.Issues, id)
+		out.Candidates += candidates
+		return nil
+	}); err != nil {
+		return err
+	}
+	return s.receive(ctx, tx, articleID, n, newsroom.EffectMail, nil)
+}
+
+func (s *Store) mailPublished(ctx context.Context, tx pgx.Tx, c *publicChange, out *newsroom.IssueOpened) error {
+	if !c.live || slices.ContainsFunc(c.issues, func(i newsroom.Issue) bool { return i.Kind == newsroom.IssueArticle }) {
+		return nil
+	}
+	return s.openIssue(ctx, tx, c, newsroom.IssueArticle, out)
+}
+
+func (s *Store) mailCorrected(ctx context.Context, tx pgx.Tx, c *publicChange, out *newsroom.IssueOpened) error {
+	var old []newsroom.Issue
+	whole := false // everybody got an article, right or wrong
+	for _, i := range c.issues {
+		if i.Revision < c.revision {
+			old = append(old, i)
+			whole = whole || i.Kind == newsroom.IssueArticle && i.Status == newsroom.IssueDone
+		}
+	}
+	if err := s.stopRunning(ctx, tx, old, "superseded", out); err != nil || !c.live {
+		return err
+	}
+	if len(old) > 0 {
+		if err := s.openIssue(ctx, tx, c, newsroom.IssueCorrection, out); err != nil {
+			return err
+		}
+	}
+	if whole {
+		return nil
+	}
+	return s.openIssue(ctx, tx, c, newsroom.IssueArticle, out)
+}
+
+func (s *Store) openIssue(ctx context.Context, tx pgx.Tx, c *publicChange, kind string, out *newsroom.IssueOpened) error {
+	i := newsroom.Issue{ID: newsroom.NewID(), Kind: kind, ArticleID: c.articleID, N: c.n, Revision: c.revision, List: c.list, OpenedAt: s.now().UTC()}
+	want, err := s.candidates(ctx, tx, i)
+	if err != nil {
+		return err
+	}
+	if err := tx.QueryRow(ctx, want.count, want.args("", nil)).Scan(&i.Candidates); err != nil {
+		return fmt.Errorf("count candidates: %w", err)
+	}
+	tag, err := tx.Exec(ctx, sqlOpenIssue, args{
+		"id": i.ID, "kind": kind, "article": c.articleID, "n": c.n, "revision": c.revision, "list": c.list, "candidates": i.Candidates, "at": i.OpenedAt,
+	})
+	if err != nil || tag.RowsAffected() == 0 {
+		return err
+	}
+	out.Issues = append(out.Issues, i.ID)
+	out.Candidates += i.Candidates
+	return nil
+}
+
+// stopRunning stops those of issues that are not finished.
+func (s *Store) stopRunning(ctx context.Context, tx pgx.Tx, issues []newsroom.Issue, why string, out *newsroom.IssueOpened) error {
+	for _, i := range issues {
+		switch i.Status {
+		case newsroom.IssueDone, newsroom.IssueAborted:
+			continue
+		}
+		if err := s.abort(ctx, tx, i.ID, "", why); err != nil {
+			return err
+		}
+		out.Stopped = append(out.Stopped, i.ID)
+	}
+	return nil
+}
+
+const sqlRunningIssues = `
+	SELECT ` + issueColumns + ` FROM mail_issues i
+	WHERE i.article_id = @id AND i.status IN ('preparing', 'prepared', 'sending', 'paused') ORDER BY i.seq FOR UPDATE`
+
+// stopIssues stops whatever goes out about an article, within the transaction that takes it from the readers: no dot is given
+// to any of its mails after that commit.
+func (s *Store) stopIssues(ctx context.Context, tx pgx.Tx, articleID, why string) ([]string, error) {
+	rows, _ := tx.Query(ctx, sqlRunningIssues, args{"id": articleID})
+	running, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (newsroom.Issue, error) { return scanIssue(row) })
+	if err != nil {
+		return nil, fmt.Errorf("running issues of article %s: %w", articleID, err)
+	}
+	var out newsroom.IssueOpened
+	return out.Stopped, s.stopRunning(ctx, tx, running, why, &out)
+}
+
+const (
+	sqlAbort = `UPDATE mail_issues SET status = 'aborted', why = @why, by_id = @by, finished_at = NULL WHERE id = @id`
+	// What is claimed may be on a connection: its dot is refused from here. What nobody has claimed cannot be claimed any more
+	// and is cancelled when the issue is closed.
+	sqlTakeBack = `
+	UPDATE mail_deliveries SET state = CASE WHEN resent THEN 'in_doubt' ELSE @state END, next_attempt = NULL,
+	  done_at = CASE WHEN @state = 'pending' AND NOT resent THEN NULL ELSE @at::timestamptz END
+	WHERE issue_id = @id AND state = 'claimed'`
+)
+
+func (s *Store) abort(ctx context.Context, tx pgx.Tx, id, by, why string) error {
+	now := s.now().UTC()
+	if _, err := tx.Exec(ctx, sqlAbort, args{"id": id, "why": why, "by": by}); err != nil {
+		return fmt.Errorf("stop issue %s: %w", id, err)
+	}
+	if _, err := tx.Exec(ctx, sqlTakeBack, args{"id": id, "state": string(newsroom.DeliveryCancelled), "at": now}); err != nil {
+		return fmt.Errorf("stop issue %s: %w", id, err)
+	}
+	return nil
+}
+
+// ---------------------------------------------------------------- candidates
+
+// candidate says who belongs to an issue: a query over (id, email, name, since) by id.
+type candidate struct {
+	sql, count string
+	base       args
+}
+
+func (c candidate) args(after string, limit *int) args {
+	a := args{"after": after, "limit": limit}
+	for k, v := range c.base {
+		a[k] = v
+	}
+	return a
+}
+
+const (
+	candidateHead = `
+	SELECT s.id, s.email, s.name, l.since FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
+	WHERE l.section_id = @list AND l.subscriber_id > @after AND s.state = 'confirmed' AND s.email <> ''
+	  AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)`
+	candidateTail = ` ORDER BY l.subscriber_id LIMIT @limit`
+	// A row of another issue about the article that reached its dot: the mail is there, or may be.
+	mayHaveGot = `EXISTS (SELECT FROM mail_deliveries d WHERE d.subscriber_id = s.id AND d.issue_id = ANY (@others)
+	  AND d.state IN ('dot', 'sent', 'in_doubt', 'in_doubt_resent'))`
+
+	sqlCandidates           = candidateHead + ` AND l.cadence = 'instant' AND l.since <= @opened` + candidateTail
+	sqlRemainingCandidates  = candidateHead + ` AND l.cadence = 'instant' AND l.since <= @opened AND NOT ` + mayHaveGot + candidateTail
+	sqlCorrectionCandidates = candidateHead + ` AND ` + mayHaveGot + candidateTail
+
+	sqlCountCandidates = `SELECT count(*)::int FROM (` + sqlCandidates + `) c`
+	sqlCountRemaining  = `SELECT count(*)::int FROM (` + sqlRemainingCandidates + `) c`
+	sqlCountCorrection = `SELECT count(*)::int FROM (` + sqlCorrectionCandidates + `) c`
+)
+
+const sqlOtherIssues = `
+	SELECT coalesce(array_agg(id), '{}') FROM mail_issues WHERE article_id = @article AND id <> @id AND (NOT @wrong OR revision < @revision)`
+
+// candidates says who gets i: the list's instant subscribers who have not got the article yet, or for a correction those of
+// the list who got an earlier revision.
+func (s *Store) candidates(ctx context.Context, q querier, i newsroom.Issue) (candidate, error) {
+	var others []string
+	correction := i.Kind == newsroom.IssueCorrection
+	err := q.QueryRow(ctx, sqlOtherIssues, args{"article": i.ArticleID, "id": i.ID, "wrong": correction, "revision": i.Revision}).Scan(&others)
+	if err != nil {
+		return candidate{}, fmt.Errorf("issues beside %s: %w", i.ID, err)
+	}
+	switch {
+	case correction:
+		return candidate{sqlCorrectionCandidates, sqlCountCorrection, args{"list": i.List, "others": others}}, nil
+	case len(others) > 0:
+		return candidate{sqlRemainingCandidates, sqlCountRemaining, args{"list": i.List, "opened": i.OpenedAt, "others": others}}, nil
+	default:
+		return candidate{sqlCandidates, sqlCountCandidates, args{"list": i.List, "opened": i.OpenedAt}}, nil
+	}
+}

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/newsroom"
+)
+
+const sqlPause = `UPDATE mail_issues SET status = 'paused', why = @why, by_id = @by WHERE id = @id AND status IN ('preparing', 'prepared', 'sending')`
+
+// HoldIssue pauses an issue by itself: why is a code (relay_auth, relay_tls, hard_failures), put before the operator.
+func (s *Store) HoldIssue(ctx context.Context, issueID, why string) error {
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		if err := s.pause(ctx, tx, issueID, "", why); err != nil {
+			return err
+		}
+		return s.alert(ctx, tx, "issue/"+issueID, "issue_held", map[string]any{"issue_id": issueID, "why": why})
+	})
+	if err != nil {
+		return fmt.Errorf("hold issue %s: %w", issueID, err)
+	}
+	return nil
+}
+
+func (s *Store) pause(ctx context.Context, tx pgx.Tx, issueID, by, why string) error {
+	tag, err := tx.Exec(ctx, sqlPause, args{"id": issueID, "why": why, "by": by})
+	if err != nil || tag.RowsAffected() == 0 {
+		return err
+	}
+	_, err = tx.Exec(ctx, sqlTakeBack, args{"id": issueID, "state": string(newsroom.DeliveryPending), "at": s.now().UTC()})
+	return err
+}
+
+// PauseIssue holds an issue on a person's word: no dot is given after it. An issue that does not run stays as it is.
+func (s *Store) PauseIssue(ctx context.Context, by newsroom.Person, issueID string) error {
+	return s.issueAct(ctx, by, issueID, "issue.pause", func(tx pgx.Tx, i newsroom.Issue) error {
+		return s.pause(ctx, tx, issueID, by.ID, "person")
+	})
+}
+
+// StopIssue ends an issue on a person's word: what has not reached its dot is cancelled.
+func (s *Store) StopIssue(ctx context.Context, by newsroom.Person, issueID string) error {
+	return s.issueAct(ctx, by, issueID, "issue.stop", func(tx pgx.Tx, i newsroom.Issue) error {
+		if i.Status == newsroom.IssueDone || i.Status == newsroom.IssueAborted {
+			return nil
+		}
+		return s.abort(ctx, tx, issueID, by.ID, "person")
+	})
+}
+
+const (
+	sqlResume = `
+	UPDATE mail_issues SET status = CASE WHEN prepared_at IS NULL THEN 'preparing' ELSE 'sending' END, why = '', by_id = @by,
+	  finished_at = NULL, counts = NULL WHERE id = @id`
+	sqlRevive     = `UPDATE mail_deliveries SET state = 'pending', done_at = NULL WHERE issue_id = @id AND state = 'cancelled'`
+	sqlStillShown = `SELECT EXISTS (SELECT FROM live_articles WHERE article_id = @id AND public = 'live' AND revision = @revision)`
+)
+
+// ResumeIssue goes on with an issue that was paused, or stopped: then what was cancelled goes out after all. newsroom.ErrConflict when
+// readers do not see that revision (any more), or the issue is over.
+func (s *Store) ResumeIssue(ctx context.Context, by newsroom.Person, issueID string) error {
+	return s.issueAct(ctx, by, issueID, "issue.resume", func(tx pgx.Tx, i newsroom.Issue) error {
+		if i.Status != newsroom.IssuePaused && i.Status != newsroom.IssueAborted {
+			return newsroom.ErrConflict
+		}
+		if i.Kind != newsroom.IssueDigest {
+			var shown bool
+			if err := tx.QueryRow(ctx, sqlStillShown, args{"id": i.ArticleID, "revision": i.Revision}).Scan(&shown); err != nil {
+				return err
+			}
+			if !shown {
+				return newsroom.ErrConflict
+			}
+		}
+		if _, err := tx.Exec(ctx, sqlRevive, args{"id": issueID}); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, sqlResume, args{"id": issueID, "by": by.ID}); err != nil {
+			return err
+		}
+		return s.clearAlert(ctx, tx, "issue/"+issueID)
+	})
+}
+
+const (
+	sqlRetryRows = `
+	UPDATE mail_deliveries SET state = CASE state WHEN 'in_doubt' THEN 'in_doubt' ELSE 'soft' END, next_attempt = @now, done_at = NULL,
+	  attempt = CASE state WHEN 'soft' THEN attempt ELSE 0 END
+	WHERE issue_id = @id AND state = ANY (@states) AND email <> ''`
+	sqlReopenIssue = `
+	UPDATE mail_issues SET status = 'sending', finished_at = NULL, counts = NULL, by_id = @by WHERE id = @id AND status = 'done'`
+)
+
+// retryable are the states that a person may have tried again: refused so far, given up, refused for good, and in doubt (which
+// may bring a second copy).
+var retryable = []newsroom.DeliveryState{newsroom.DeliverySoft, newsroom.DeliveryExpired, newsroom.DeliveryHard, newsroom.DeliveryInDoubt}
+
+// RetryIssue offers the rows in state again at once, and returns how many; "" takes what was refused so far and what was given
+// up. A row whose address is suppressed stays unsent. newsroom.ErrConflict for a stopped issue or another state.
+func (s *Store) RetryIssue(ctx context.Context, by newsroom.Person, issueID string, state newsroom.DeliveryState) (n int, err error) {
+	states := []newsroom.DeliveryState{state}
+	if state == "" {
+		states = retryable[:2]
+	} else if !slices.Contains(retryable, state) {
+		return 0, newsroom.ErrConflict
+	}
+	err = s.issueAct(ctx, by, issueID, "issue.retry", func(tx pgx.Tx, i newsroom.Issue) error {
+		if i.Status == newsroom.IssueAborted || i.Status == newsroom.IssuePreparing {
+			return newsroom.ErrConflict
+		}
+		tag, err := tx.Exec(ctx, sqlRetryRows, args{"id": issueID, "states": states, "now": s.now().UTC()})
+		if err != nil {
+			return err
+		}
+		if n = int(tag.RowsAffected()); n == 0 {
+			return nil
+		}
+		_, err = tx.Exec(ctx, sqlReopenIssue, args{"id": issueID, "by": by.ID})
+		return err
+	})
+	return n, err
+}
+
+// issueAct does what a person asks about an issue, under its lock and on record.
+func (s *Store) issueAct(ctx context.Context, by newsroom.Person, issueID, action string, do func(pgx.Tx, newsroom.Issue) error) error {
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		i, err := scanIssue(tx.QueryRow(ctx, sqlLockIssue, args{"id": issueID}))
+		if err != nil {
+			return err
+		}
+		if err := do(tx, i); err != nil {
+			return err
+		}
+		return s.adminAct(ctx, tx, by, action, map[string]any{"issue_id": issueID, "article_id": i.ArticleID})
+	})
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", action, issueID, err)
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/newsroom"
+)
+
+const sqlLeaving = `
+	SELECT d.subscriber_id, CASE i.kind WHEN 'digest' THEN '' ELSE i.list END, coalesce(s.state, 'erased'),
+	  EXISTS (SELECT FROM subscriptions l WHERE l.subscriber_id = d.subscriber_id AND l.section_id = i.list),
+	  (SELECT count(*)::int FROM subscriptions l WHERE l.subscriber_id = d.subscriber_id AND l.section_id <> i.list)
+	FROM mail_deliveries d JOIN mail_issues i ON i.id = d.issue_id LEFT JOIN subscribers s ON s.id = d.subscriber_id
+	WHERE d.leave_hash = @hash`
+
+// Leaving looks what a leave link stands for, changing nothing. newsroom.ErrNotFound for an unknown token.
+func (s *Store) Leaving(ctx context.Context, token string) (l newsroom.Leaving, err error) {
+	err = s.db.QueryRow(ctx, sqlLeaving, args{"hash": hashToken(token)}).Scan(&l.SubscriberID, &l.Section, &l.State, &l.Still, &l.Rest)
+	if err != nil {
+		return l, fmt.Errorf("leave link: %w", notFound(err))
+	}
+	return l, nil
+}
+
+// Leave ends the list of a leave link, or with all the whole subscription, at once: whatever has not reached its dot is not
+// sent any more. Repeats, and links of erased people, are answered the same and change nothing (RFC 8058: the post is
+// idempotent). newsroom.ErrNotFound for an unknown token.
+func (s *Store) Leave(ctx context.Context, token string, all bool, proof newsroom.Proof) (newsroom.Leaving, error) {
+	l, err := s.Leaving(ctx, token)
+	if err != nil {
+		return l, err
+	}
+	switch {
+	case l.State != newsroom.SubscriberConfirmed:
+		return l, nil
+	case all || l.Section == "" || (l.Still && l.Rest == 0):
+		err = s.leaveAll(ctx, l.SubscriberID, proof)
+	case l.Still:
+		err = s.leaveList(ctx, l.SubscriberID, l.Section, proof)
+	}
+	if err != nil {
+		return l, err
+	}
+	return s.Leaving(ctx, token)
+}
+
+// LeaveAll ends the subscription of a preferences link; a repeat changes nothing.
+func (s *Store) LeaveAll(ctx context.Context, token string, proof newsroom.Proof) (id string, err error) {
+	u, err := s.SubscriberByToken(ctx, token)
+	if err != nil {
+		return "", err
+	}
+	return u.ID, s.leaveAll(ctx, u.ID, proof)
+}
+
+func (s *Store) leaveList(ctx context.Context, id, section string, proof newsroom.Proof) error {
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		if _, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": id})); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, sqlLeaveList, args{"id": id, "section": section})
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		if err := s.suppressOpen(ctx, tx, id, section); err != nil {
+			return err
+		}
+		return s.confirmLeft(ctx, tx, id, []string{section}, false, proof)
+	})
+	if err != nil {
+		return fmt.Errorf("leave list %s: %w", section, err)
+	}
+	return nil
+}
+
+func (s *Store) leaveAll(ctx context.Context, id string, proof newsroom.Proof) error {
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		u, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": id}))
+		if err != nil || (u.State != newsroom.SubscriberConfirmed && u.State != newsroom.SubscriberRequested) {
+			return err
+		}
+		whole, err := s.whole(ctx, tx, u)
+		if err != nil {
+			return err
+		}
+		var sections []string
+		for _, l := range whole.Lists {
+			sections = append(sections, l.Section)
+		}
+		if _, err := tx.Exec(ctx, sqlLeaveLists, args{"id": id, "keep": []string{}}); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, sqlLeaveSub, args{"id": id, "at": s.now().UTC()}); err != nil {
+			return err
+		}
+		if err := s.suppressOpen(ctx, tx, id, ""); err != nil {
+			return err
+		}
+		return s.confirmLeft(ctx, tx, id, sections, true, proof)
+	})
+	if err != nil {
+		return fmt.Errorf("leave: %w", err)
+	}
+	return nil
+}
+
+// confirmLeft records a withdrawal and writes the one letter that confirms it (Decree 91/2020).
+func (s *Store) confirmLeft(ctx context.Context, tx pgx.Tx, id string, sections []string, all bool, proof newsroom.Proof) error {
+	act, err := s.consented(ctx, tx, id, actLeft, s.now().UTC(), proof, map[string]any{"sections": orEmpty(sections), "all": all})
+	if err != nil {
+		return err
+	}
+	return s.writeLetter(ctx, tx, letter{
+		ID: fmt.Sprintf("%s/%s/%d", newsroom.LetterLeft, id, act), Kind: newsroom.LetterLeft, SubscriberID: id,
+		Data: map[string]any{"sections": orEmpty(sections), "all": all},
+	}, nil)
+}
+
+const (
+	sqlEraseSub = `
+	UPDATE subscribers SET state = 'erased', email = '', email_key = '', name = '', left_at = coalesce(left_at, @at),
+	  confirm_hash = @noise, prefs_hash = @noise WHERE id = @id`
+	sqlEraseConsents = `UPDATE consents SET ip = '', detail = '{}' WHERE subscriber_id = @id`
+	sqlEraseRows     = `UPDATE mail_deliveries SET email = '', name = '' WHERE subscriber_id = @id`
+)
+
+// Erase removes what names the person behind a preferences link, in every ledger row too; a keyed hash stays so that no list
+// takes the address back. It cannot be undone.
+func (s *Store) Erase(ctx context.Context, token string, proof newsroom.Proof) error {
+	u, err := s.SubscriberByToken(ctx, token)
+	if err != nil {
+		return err
+	}
+	if err := s.tx(ctx, func(tx pgx.Tx) error { return s.erase(ctx, tx, u.ID, proof) }); err != nil {
+		return fmt.Errorf("erase subscriber %s: %w", u.ID, err)
+	}
+	return nil
+}
+
+// EraseSubscriber is Erase by an admin who answers a person's letter, on record.
+func (s *Store) EraseSubscriber(ctx context.Context, by newsroom.Person, id string) error {
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		if err := s.erase(ctx, tx, id, newsroom.Proof{Source: "admin"}); err != nil {
+			return err
+		}
+		return s.adminAct(ctx, tx, by, "subscriber.erase", map[string]any{"subscriber_id": id})
+	})
+	if err != nil {
+		return fmt.Errorf("erase subscriber %s: %w", id, err)
+	}
+	return nil
+}
+
+func (s *Store) erase(ctx context.Context, tx pgx.Tx, id string, proof newsroom.Proof) error {
+	u, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": id}))
+	if err != nil || u.State == newsroom.SubscriberErased {
+		return err
+	}
+	now := s.now().UTC()
+	if err := s.suppress(ctx, tx, u.mac, scopeBulk, suppressedErased); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, sqlLeaveLists, args{"id": id, "keep": []string{}}); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, sqlEraseSub, args{"id": id, "at": now, "noise": []byte(rand.Text())}); err != nil {
+		return err
+	}
+	for _, sql := range []string{sqlEraseConsents, sqlEraseRows} {
+		if _, err := tx.Exec(ctx, sql, args{"id": id}); err != nil {
+			return err
+		}
+	}
+	proof.IP = ""
+	_, err = s.consented(ctx, tx, id, actErased, now, proof, nil)
+	return err
+}
