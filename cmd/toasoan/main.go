@@ -36,6 +36,7 @@ func commands() []command {
 		{"section", "list|add|retire [flags]", "sections of the portal", runSection},
 		{"subscriber", "import|export [flags]", "subscribers", runSubscriber},
 		{"calendar", "import [flags] FILE", "holidays and swapped working days", runCalendar},
+		{"probe", "URL", "fail unless a URL answers 200: the health check of the image", runProbe},
 		{"verify-audit", "[flags]", "prove that the audit chain was not altered", runVerifyAudit},
 		{"rebuild", "feeds|workflows [flags]", "make anew from the database what can be made anew", runRebuild},
 	}

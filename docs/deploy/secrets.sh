@@ -1,0 +1,15 @@
+#!/bin/sh
+# Makes the secrets that docker-compose.yml reads, in ./secrets, once. It never overwrites one that is there.
+set -eu
+umask 077
+mkdir -p secrets
+for name in postgres_password owner_password app_password temporal_password nats_password; do
+  [ -e "secrets/$name" ] || openssl rand -hex 24 > "secrets/$name"
+done
+[ -e secrets/keys ] || echo "1:$(openssl rand -base64 32)" > secrets/keys
+echo "postgres://toasoan_app:$(cat secrets/app_password)@postgres:5432/toasoan?sslmode=disable" > secrets/database_url
+echo "postgres://toasoan_owner:$(cat secrets/owner_password)@postgres:5432/toasoan?sslmode=disable" > secrets/owner_url
+echo "nats://toasoan:$(cat secrets/nats_password)@nats:4222" > secrets/nats_url
+echo "authorization { user: toasoan, password: \"$(cat secrets/nats_password)\" }" > secrets/nats_auth.conf
+# The image runs as a user of its own and must be able to read what it is given.
+chmod 644 secrets/*
