@@ -119,7 +119,7 @@ func openDocument(f *zip.File) []string {
 	if err != nil {
 		return nil
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	said, err := io.ReadAll(io.LimitReader(r, 100))
 	if err != nil {
 		return nil

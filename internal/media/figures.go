@@ -58,9 +58,9 @@ func (c *canvas) head(x, y, size float64, o outfit, away bool) {
 		})
 		// hair over the forehead
 		part := size * 0.10
-		cap := start(x-rx*1.05, cy+ry*0.10).curve(x-rx*1.10, cy-ry*0.78, x-rx*0.45, cy-ry*1.0).curve(x, cy-ry*1.16, x+rx*0.45, cy-ry*1.0).
+		crown := start(x-rx*1.05, cy+ry*0.10).curve(x-rx*1.10, cy-ry*0.78, x-rx*0.45, cy-ry*1.0).curve(x, cy-ry*1.16, x+rx*0.45, cy-ry*1.0).
 			curve(x+rx*1.10, cy-ry*0.78, x+rx*1.05, cy+ry*0.10).curve(x+rx*0.95, cy-ry*0.40, x+part, cy-ry*0.46).curve(x-rx*0.75, cy-ry*0.52, x-rx*1.05, cy+ry*0.10)
-		c.fill(cap, rounded(x-rx*0.3, rx*1.6, o.hair.scale(1.35)))
+		c.fill(crown, rounded(x-rx*0.3, rx*1.6, o.hair.scale(1.35)))
 	} else {
 		c.ellipse(x, cy, rx*1.1, ry*1.04, 0.08, func(px, py float64) (rgb, float64) {
 			t := (px - x) / rx

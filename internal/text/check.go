@@ -2,7 +2,6 @@ package text
 
 import (
 	"cmp"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -142,10 +141,6 @@ var (
 	aroundOpen  = regexp.MustCompile(`([\p{L}\p{N},;.])([“])`)
 	aroundClose = regexp.MustCompile(`([”])([\p{L}\p{N}])`)
 	dots        = regexp.MustCompile(`[….]{2,}`)
-	idNumber    = regexp.MustCompile(`\b\d{12}\b|\b\d{3} \d{3} \d{3} \d{3}\b`)
-	oldID       = regexp.MustCompile(`(?i)(?:CMND|CMTND|CCCD|chứng minh(?: nhân dân)?|căn cước(?: công dân)?|định danh(?: cá nhân)?)[^\d\n]{0,20}(\d{9}|\d{12})\b`)
-	birthDate   = regexp.MustCompile(`(?i)(?:sinh ngày|ngày sinh|ngày,? tháng,? năm sinh|\bSN)[\s:]*(\d{1,2}\s*[/.-]\s*\d{1,2}\s*[/.-]\s*(?:19|20)\d\d|\d{1,2}\s+tháng\s+\d{1,2}\s+năm\s+(?:19|20)\d\d)`)
-	phone       = regexp.MustCompile(`(?:\+84|\b0)[ .-]?[2-9]\d?(?:[ .-]?\d){7,8}\b`)
 	syllables   = regexp.MustCompile(`[\p{L}\p{M}]+`)
 )
 
@@ -272,52 +267,6 @@ func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 }
 
-// mask keeps the ends of a number, enough to find it by.
-func mask(number string) string {
-	r := []rune(number)
-	for i := 2; i < len(r)-2; i++ {
-		if unicode.IsDigit(r[i]) {
-			r[i] = '•'
-		}
-	}
-	return string(r)
-}
-
-func (c *checker) personal(s string) {
-	ids := map[string]bool{}
-	for _, found := range idNumber.FindAllString(s, maxFindings) {
-		ids[found] = true
-		c.add("personal_id_number", mask(found), "")
-	}
-	for _, found := range oldID.FindAllStringSubmatch(s, maxFindings) {
-		if !ids[found[1]] {
-			c.add("personal_id_number", mask(found[1]), "")
-		}
-	}
-	for _, found := range birthDate.FindAllStringSubmatch(s, maxFindings) {
-		c.add("personal_birth_date", mask(found[1]), "")
-	}
-	for _, found := range phone.FindAllString(s, maxFindings) {
-		c.phones = append(c.phones, Finding{Field: c.field, Paragraph: c.paragraph, Excerpt: mask(found)})
-	}
-}
-
-// phoneList is how many different telephone numbers make a list of people rather than a hot line.
-const phoneList = 3
-
-func (c *checker) phoneNumbers() {
-	distinct := map[string]bool{}
-	for _, p := range c.phones {
-		distinct[p.Excerpt] = true
-	}
-	if len(distinct) < phoneList {
-		return
-	}
-	first := c.phones[0]
-	c.field, c.paragraph = first.Field, first.Paragraph
-	c.add("personal_phone_list", fmt.Sprintf("%s (%d)", first.Excerpt, len(distinct)), "")
-}
-
 func (c *checker) officeWords(s string) {
 	lower := strings.ToLower(s)
 	if len(lower) != len(s) {
@@ -352,96 +301,4 @@ func (c *checker) officeWords(s string) {
 			c.add("office_word", around(s, at, len(wrong)), suggest)
 		}
 	}
-}
-
-// pictureCredit recognises who took a picture in a caption or credit line.
-var (
-	pictureCredit = regexp.MustCompile(`(?i)(?:^|[^\p{L}])(?:ảnh|nguồn|photo|source)(?:\s*(?:minh họa|tư liệu|của|do))?\s*[:/]|^(?:bài(?: và|,| -)? )?ảnh|©`)
-	cameraName    = regexp.MustCompile(`(?i)^(?:img|dsc|dscn|image|anh|hinh|photo|picture|screenshot|untitled|zalo)?[\s_()-]*\d*\.?(?:jpe?g|png|gif|webp|heic)?$`)
-	emptyLink     = set("here link url click more")
-)
-
-var emptyLinkPhrases = []string{
-	"tai day", "o day", "day", "xem", "xem them", "xem tai day", "chi tiet", "xem chi tiet", "bam vao day", "nhan vao day", "click vao day",
-	"doc them", "doc tiep", "duong link", "duong dan", "click here", "read more", "tai ve", "link nay",
-}
-
-func (c *checker) body(list []unit, credits []string) {
-	credited := slices.ContainsFunc(credits, func(s string) bool {
-		return strings.Contains(Fold(s), "anh") && strings.Contains(strings.ToLower(s), "ảnh")
-	})
-	seenH2 := false
-	for i, u := range list {
-		c.paragraph = i
-		for _, text := range u.texts() {
-			c.text(text)
-		}
-		for _, link := range u.links() {
-			said := Fold(strings.Trim(link.text, " .,:;!?…()[]\"“”>»"))
-			if said == "" || emptyLink[said] || slices.Contains(emptyLinkPhrases, said) || strings.HasPrefix(said, "http") || strings.HasPrefix(said, "www.") {
-				c.add("link_text", Excerpt(link.text, 60), "")
-			}
-		}
-		switch u.kind {
-		case heading2, heading3:
-			said := runsText(u.runs)
-			if allCapitals(said) {
-				c.add("all_capitals", Excerpt(said, 80), "")
-			}
-			if u.kind == heading3 && !seenH2 {
-				c.add("heading_order", Excerpt(said, 60), "")
-			}
-			seenH2 = seenH2 || u.kind == heading2
-		case figure:
-			c.figure(u, credited)
-		}
-	}
-	c.phoneNumbers()
-}
-
-func (c *checker) figure(u unit, credited bool) {
-	caption := runsText(u.runs)
-	for _, im := range u.images {
-		switch {
-		case im.alt == "":
-			c.add("missing_alt", Excerpt(caption, 60), "")
-		case cameraName.MatchString(im.alt):
-			c.add("meaningless_alt", Excerpt(im.alt, 60), "")
-		}
-	}
-	if caption == "" {
-		c.add("missing_caption", Excerpt(u.images[0].alt, 60), "")
-	}
-	if !credited && !pictureCredit.MatchString(caption) {
-		c.add("missing_credit", Excerpt(caption, 60), "")
-	}
-}
-
-// texts are the stretches of a unit that are read one by one.
-func (u unit) texts() []string {
-	out := []string{runsText(u.runs)}
-	for _, im := range u.images {
-		out = append(out, im.alt)
-	}
-	for _, c := range u.cells {
-		out = append(out, runsText(c.kids[0].runs))
-	}
-	return out
-}
-
-// links are the links of a unit with their whole text.
-func (u unit) links() []run {
-	var out []run
-	all := u.allRuns()
-	for i, r := range all {
-		if r.href == "" {
-			continue
-		}
-		if i > 0 && all[i-1].href == r.href {
-			out[len(out)-1].text += r.text
-			continue
-		}
-		out = append(out, r)
-	}
-	return out
 }

@@ -117,8 +117,8 @@ func FromVNI(s string) string {
 	return out.String()
 }
 
-// DetectLegacy says in which legacy encoding s is written, as far as it can be sure: most words that would change must
-// become spelt Vietnamese syllables, which they are not yet. Give it what was pasted, before any cleaning.
+// DetectLegacy says in which legacy encoding s is written, as far as it can be sure: the words that would change must
+// nearly all become Vietnamese syllables, and have been none. Give it what was pasted, before any cleaning.
 func DetectLegacy(s string) Encoding {
 	best, most := NotLegacy, 0
 	for _, enc := range []Encoding{TCVN3, VNI} {
@@ -253,6 +253,7 @@ func SuggestLegacyHTML(s string) (converted string, enc Encoding, ok bool) {
 					break
 				}
 			}
+		case html.SelfClosingTagToken, html.CommentToken, html.DoctypeToken:
 		}
 	}
 }

@@ -65,6 +65,7 @@ func parseTree(s string) *elem {
 				continue
 			}
 			open = closeTag(open, tag)
+		case html.CommentToken, html.DoctypeToken:
 		}
 	}
 }
