@@ -70,7 +70,6 @@ function edit(source: HTMLTextAreaElement): void {
 
   /** The article's HTML, without paragraphs that only make room while writing and pictures not yet uploaded. */
   function html(): string {
-    if (editor.isEmpty) return "";
     const page = new DOMParser().parseFromString(editor.getHTML(), "text/html");
     for (const p of page.querySelectorAll("body > p, blockquote > p")) if (!p.textContent!.trim()) p.remove();
     for (const image of page.querySelectorAll('img[src^="blob:"]')) image.closest("figure")!.remove();

@@ -17,7 +17,7 @@ const blocks = "p, h2, h3, ul, ol, table, blockquote, figure, div";
 
 export function cleanPaste(html: string, ownOrigin = location.origin): Pasted {
   const legacyFont = /(?:\.Vn[A-Z]|VNI-)/.test(html);
-  const page = new DOMParser().parseFromString(html.replace(/<!--[\s\S]*?-->|<!\[(?:if|endif)[\s\S]*?\]>/gi, "").replace(/<\/?[ovwm]:[^>]*>/gi, ""), "text/html");
+  const page = new DOMParser().parseFromString(inert(html), "text/html");
   const body = page.body;
   for (const e of [...body.querySelectorAll(dropped)]) e.remove();
   for (const e of [...body.querySelectorAll<HTMLElement>("*")]) if (/display:\s*none|mso-hide:\s*all/i.test(styleOf(e))) e.remove();
@@ -34,30 +34,42 @@ export function cleanPaste(html: string, ownOrigin = location.origin): Pasted {
   return { html: body.innerHTML, images, lost, legacyFont };
 }
 
-const styleOf = (e: Element) => e.getAttribute("style") ?? "";
+/** Without comments, style sheets and Office's own tags; styles become data, which the page's policy lets pass unread. */
+function inert(html: string): string {
+  return html
+    .replace(/<!--[\s\S]*?-->|<!\[(?:if|endif)[\s\S]*?\]>|<style[\s\S]*?<\/style\s*>|<\/?[ovwm]:[^>]*>/gi, "")
+    .replace(/<[a-z](?:"[^"]*"|'[^']*'|[^>"'])*>/gi, (tag) => tag.replace(/\sstyle\s*=/gi, " data-style="));
+}
+
+const styleOf = (e: Element) => e.getAttribute("data-style") ?? "";
 
 /** Word writes a list item as a paragraph with a mark in its style; the mark's text is in a span to be ignored. */
 function wordLists(page: Document): void {
-  let open: { list: HTMLElement; level: number }[] = [];
+  let open: { list: HTMLElement; level: number; kind: string }[] = [];
   for (const p of [...page.body.querySelectorAll<HTMLElement>("p")]) {
-    const found = styleOf(p).match(/mso-list:\s*l\d+\s+level(\d+)/i);
+    const found = styleOf(p).match(/mso-list:\s*(l\d+)\s+level(\d+)/i);
     if (!found) {
       open = [];
       continue;
     }
-    const level = Number(found[1]);
+    const level = Number(found[2]);
     const mark = [...p.querySelectorAll<HTMLElement>("span")].find((s) => /mso-list:\s*ignore/i.test(styleOf(s)));
     const numbered = /^\s*(?:\d+|[a-zđ]|[ivx]+)[.)]/i.test(mark?.textContent ?? "");
     mark?.remove();
     if (open.length && p.previousElementSibling !== open[0].list) open = [];
     while (open.length && open[open.length - 1].level > level) open.pop();
-    let at = open[open.length - 1];
+    const kind = found[1] + numbered;
+    let at: (typeof open)[number] | undefined = open[open.length - 1];
+    if (at?.level === level && at.kind !== kind) {
+      open.pop();
+      at = open[open.length - 1];
+    }
     if (!at || at.level < level) {
       const list = page.createElement(numbered ? "ol" : "ul");
       const parent = at?.list.lastElementChild;
       if (parent) parent.append(list);
       else p.before(list);
-      at = { list, level };
+      at = { list, level, kind };
       open.push(at);
     }
     const item = page.createElement("li");
