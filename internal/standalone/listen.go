@@ -38,36 +38,42 @@ func Listen(wanted string) (listener net.Listener, moved bool, err error) {
 	return listener, true, nil
 }
 
-// freePort finds a free loopback port, the wanted one if possible, for a server that opens its port itself. Another
-// program may take it in between, so that server's start must be tried again.
-func freePort(wanted int) (int, error) {
-	listener, _, err := Listen(net.JoinHostPort(loopback, strconv.Itoa(wanted)))
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = listener.Close() }()
-	return portOf(listener.Addr()), nil
+// reservation is a loopback port that a server of ours will open itself.
+type reservation struct {
+	port int
+	hold net.Listener // an abstract socket named after the port: the kernel frees it when we die
 }
 
-// freePortAt is freePort for an address; the host must be loopback.
-func freePortAt(wanted string) (int, error) {
-	host, port, err := net.SplitHostPort(wanted)
+// reservePort finds a free loopback port, the wanted one if possible. No other Stack on this machine gets the same one
+// until release; another program still might, so the server's start must be tried again.
+func reservePort(wanted string) (*reservation, error) {
+	host, portText, err := net.SplitHostPort(wanted)
 	if err != nil || host != loopback && host != "localhost" {
-		return 0, fmt.Errorf("listen on %q: want 127.0.0.1:port", wanted)
+		return nil, fmt.Errorf("listen on %q: want 127.0.0.1:port", wanted)
 	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return 0, fmt.Errorf("listen on %q: the port is no number from 0 to 65535", wanted)
+	for tries := 0; ; tries++ {
+		listener, _, err := Listen(net.JoinHostPort(loopback, portText))
+		if err != nil {
+			return nil, err
+		}
+		port := listener.Addr().(*net.TCPAddr).Port
+		hold, err := net.Listen("unix", "@toasoan-port-"+strconv.Itoa(port))
+		_ = listener.Close()
+		if err == nil {
+			return &reservation{port, hold}, nil
+		}
+		if tries == portTries {
+			return nil, fmt.Errorf("reserve port %d: %w", port, err)
+		}
+		if port, err = strconv.Atoi(portText); err == nil && port != 0 {
+			portText = strconv.Itoa(min(port+1, 65535))
+		}
 	}
-	return freePort(int(number))
 }
 
-func portOf(addr net.Addr) int {
-	if tcp, ok := addr.(*net.TCPAddr); ok {
-		return tcp.Port
-	}
-	return 0
-}
+func (r *reservation) address() string { return net.JoinHostPort(loopback, strconv.Itoa(r.port)) }
+
+func (r *reservation) release() { _ = r.hold.Close() }
 
 // loopback is the only address that the embedded servers listen on.
 const loopback = "127.0.0.1"

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -21,8 +19,9 @@ const (
 
 // natsServer is NATS with JetStream in this process.
 type natsServer struct {
-	server *server.Server
-	url    string
+	server   *server.Server
+	password string
+	port     *reservation
 }
 
 // startNATS starts NATS on loopback with a password and its streams in <data>/nats. It listens on a port although the
@@ -43,13 +42,17 @@ func startNATS(data, listen string, throwaway bool, log *slog.Logger) (*natsServ
 		SyncAlways: !throwaway,
 	}
 	for tries := 0; ; tries++ {
-		if options.Port, err = freePortAt(listen); err != nil {
+		port, err := reservePort(listen)
+		if err != nil {
 			return nil, fmt.Errorf("nats: %w", err)
 		}
+		options.Port = port.port
 		started, err := startNATSOn(options, log)
 		if err == nil {
+			started.port = port
 			return started, nil
 		}
+		port.release()
 		if tries == 5 {
 			return nil, err
 		}
@@ -67,15 +70,19 @@ func startNATSOn(options server.Options, log *slog.Logger) (*natsServer, error) 
 		s.Shutdown()
 		return nil, errors.New("start nats: not ready; its log lines say why")
 	}
-	address := net.JoinHostPort(options.Host, strconv.Itoa(options.Port))
-	u := url.URL{Scheme: "nats", User: url.UserPassword(natsUser, options.Password), Host: address}
-	return &natsServer{server: s, url: u.String()}, nil
+	return &natsServer{server: s, password: options.Password}, nil
+}
+
+// url is how clients connect, with user and password.
+func (n *natsServer) url() string {
+	return (&url.URL{Scheme: "nats", User: url.UserPassword(natsUser, n.password), Host: n.port.address()}).String()
 }
 
 // stop closes connections and streams and returns when everything is written.
 func (n *natsServer) stop() {
 	n.server.Shutdown()
 	n.server.WaitForShutdown()
+	n.port.release()
 }
 
 // natsLog hands the server's words to our log. Its notices are details to us.

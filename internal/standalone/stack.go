@@ -10,6 +10,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"toasoan/internal/standalone/mailbox"
+)
+
+const (
+	mailboxListen = "127.0.0.1:8025"
+	smtpListen    = "127.0.0.1:1025"
 )
 
 // Options say what to start. What is false is left out, and its fields in Stack stay empty.
@@ -17,12 +26,12 @@ type Options struct {
 	Data                              string // folder of everything that is kept; made if missing
 	Postgres, NATS, Temporal, Mailbox bool
 
-	MailboxListen string // the mailbox page, default 127.0.0.1:8025; a taken port moves
-	SMTPListen    string // the mailbox's SMTP, default 127.0.0.1:1025; a taken port moves
-	NATSListen    string // default 127.0.0.1:4222; a taken port moves
-	TemporalPort  int    // Temporal's frontend, default 7233; a taken port moves
-	UIListen      string // the Temporal UI, default 127.0.0.1:8233; a taken port moves
-	MailboxKeep   int    // messages that the mailbox keeps, default 20,000
+	MailboxListen  string // the mailbox page, default 127.0.0.1:8025; a taken port moves
+	SMTPListen     string // the mailbox's SMTP, default 127.0.0.1:1025; a taken port moves
+	NATSListen     string // default 127.0.0.1:4222; a taken port moves
+	TemporalListen string // Temporal's frontend, default 127.0.0.1:7233; a taken port moves
+	UIListen       string // the Temporal UI, default 127.0.0.1:8233; a taken port moves
+	MailboxKeep    int    // messages that the mailbox keeps, default 20,000
 
 	// TemporalBinary is the temporald or temporal program to use. Default: temporald beside our own program, in ./bin
 	// or on PATH, else the temporal CLI on PATH.
@@ -44,10 +53,10 @@ type Stack struct {
 	NATSURL                    string // with user and password
 	TemporalAddress            string // host:port of the frontend
 	TemporalNamespace          string
-	TemporalUIURL              string // empty when this Temporal has none
-	SMTPURL                    string // smtp://127.0.0.1:port?tls=none
-	MailboxURL                 string // the page, with Mailpit's read API below /api/v1
-	Moved                      []string
+	TemporalUIURL              string            // empty when this Temporal has none
+	SMTPURL                    string            // smtp://127.0.0.1:port?tls=none
+	MailboxURL                 string            // the page, with Mailpit's read API below /api/v1
+	Moved                      map[string]string // servers whose wanted port was taken, with the wanted address
 
 	data     string
 	log      *slog.Logger
@@ -56,6 +65,7 @@ type Stack struct {
 	postgres *Postgres
 	nats     *natsServer
 	temporal *temporalServer
+	mailbox  *mailbox.Mailbox
 
 	noting sync.Mutex // run.json is written by one at a time
 	mu     sync.Mutex
@@ -87,53 +97,122 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 // Data is the absolute path of the data folder.
 func (s *Stack) Data() string { return s.data }
 
-// Add starts what the options ask for and does not run yet. After an error, what ran before still runs.
+// Add starts what the options ask for and does not run yet, each server beside the others; Temporal waits for
+// PostgreSQL. After an error, what ran before still runs.
 func (s *Stack) Add(ctx context.Context, o Options) error {
-	if o.Postgres && s.postgres == nil {
-		began := time.Now()
-		server, err := startPostgres(ctx, s.data, o.Throwaway, s.log, s.note)
-		if err != nil {
+	starting, ctx := errgroup.WithContext(ctx)
+	starting.Go(func() error {
+		if err := s.addPostgres(ctx, o); err != nil {
 			return err
 		}
-		s.set(func() {
-			s.postgres = server
-			s.OwnerURL, s.AppURL, s.AdminURL = server.OwnerURL(), server.AppURL(), server.AdminURL()
-		})
-		s.log.Info("database is ready", "version", server.cluster.binaries.major, "took", time.Since(began).Round(time.Millisecond))
+		return s.addTemporal(ctx, o)
+	})
+	starting.Go(func() error { return s.addNATS(o) })
+	starting.Go(func() error { return s.addMailbox(o) })
+	return starting.Wait()
+}
+
+func (s *Stack) addPostgres(ctx context.Context, o Options) error {
+	if !o.Postgres || s.postgres != nil {
+		return nil
 	}
-	if o.NATS && s.nats == nil {
-		server, err := startNATS(s.data, or(o.NATSListen, natsListen), o.Throwaway, s.log)
-		if err != nil {
-			return err
-		}
-		s.set(func() { s.nats, s.NATSURL = server, server.url })
+	began := time.Now()
+	server, err := startPostgres(ctx, s.data, o.Throwaway, s.log, s.note)
+	if err != nil {
+		return err
 	}
-	if o.Temporal && s.temporal == nil {
-		if err := s.addTemporal(ctx, o); err != nil {
-			return err
-		}
-	}
+	s.set(func() {
+		s.postgres = server
+		s.OwnerURL, s.AppURL, s.AdminURL = server.OwnerURL(), server.AppURL(), server.AdminURL()
+	})
+	s.ready("postgres", server.cluster.folder, began)
 	return nil
+}
+
+func (s *Stack) addNATS(o Options) error {
+	if !o.NATS || s.nats != nil {
+		return nil
+	}
+	began, wanted := time.Now(), or(o.NATSListen, natsListen)
+	server, err := startNATS(s.data, wanted, o.Throwaway, s.log)
+	if err != nil {
+		return err
+	}
+	s.set(func() { s.nats, s.NATSURL = server, server.url() })
+	s.moved("nats", wanted, server.port.address())
+	s.ready("nats", server.port.address(), began)
+	return nil
+}
+
+func (s *Stack) addMailbox(o Options) error {
+	if !o.Mailbox || s.mailbox != nil {
+		return nil
+	}
+	began, wantedWeb, wantedSMTP := time.Now(), or(o.MailboxListen, mailboxListen), or(o.SMTPListen, smtpListen)
+	web, _, err := Listen(wantedWeb)
+	if err != nil {
+		return fmt.Errorf("mailbox page: %w", err)
+	}
+	smtp, _, err := Listen(wantedSMTP)
+	if err != nil {
+		return errors.Join(fmt.Errorf("mailbox: %w", err), web.Close())
+	}
+	box, err := mailbox.Start(mailbox.Options{
+		Folder: filepath.Join(s.data, "mailbox"), SMTP: smtp, Web: web, Keep: o.MailboxKeep, Throwaway: o.Throwaway, Log: s.log,
+	})
+	if err != nil {
+		return errors.Join(err, web.Close(), smtp.Close())
+	}
+	s.set(func() { s.mailbox, s.MailboxURL, s.SMTPURL = box, box.URL(), box.SMTPURL() })
+	s.moved("mailbox", wantedWeb, web.Addr().String())
+	s.moved("smtp", wantedSMTP, smtp.Addr().String())
+	s.ready("mailbox", box.URL(), began)
+	return nil
+}
+
+func (s *Stack) ready(server, address string, began time.Time) {
+	s.log.Info("server is ready", "server", server, "address", address, "took", time.Since(began).Round(time.Millisecond))
+}
+
+// moved notes that a server had to take another port than the wanted one. Wanting port 0 is wanting any.
+func (s *Stack) moved(server, wanted, got string) {
+	if wanted == got || strings.HasSuffix(wanted, ":0") {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Moved == nil {
+		s.Moved = map[string]string{}
+	}
+	s.Moved[server] = wanted
 }
 
 // addTemporal starts Temporal. A port that somebody else took between our look and the server's costs another try.
 func (s *Stack) addTemporal(ctx context.Context, o Options) error {
+	if !o.Temporal || s.temporal != nil {
+		return nil
+	}
 	began := time.Now()
 	for tries := 1; ; tries++ {
 		server, err := newTemporal(s, o)
 		if err != nil {
 			return err
 		}
-		s.set(func() { s.temporal, s.TemporalAddress, s.TemporalNamespace = server, server.address, TemporalNamespace })
+		s.set(func() {
+			s.temporal, s.TemporalAddress, s.TemporalNamespace = server, server.port.address(), TemporalNamespace
+		})
+		s.moved("temporal", or(o.TemporalListen, temporalListen), server.port.address())
+		s.moved("temporal-ui", or(o.UIListen, temporalUI), server.ui.address())
 		if o.TemporalLater {
 			server.child.startLater(ctx)
 			return nil
 		}
 		err = server.child.start(ctx)
 		if err == nil {
-			s.log.Info("temporal is ready", "address", server.address, "took", time.Since(began).Round(time.Millisecond))
+			s.ready("temporal", server.port.address(), began)
 			return nil
 		}
+		server.stop()
 		s.set(func() { s.temporal, s.TemporalAddress, s.TemporalNamespace = nil, "", "" })
 		if tries == 5 || !strings.Contains(err.Error(), "address already in use") {
 			return err
@@ -160,7 +239,7 @@ func (s *Stack) set(change func()) {
 }
 
 // Close stops the servers in reverse order and returns when they are gone and everything is on disk.
-func (s *Stack) Close(context.Context) error {
+func (s *Stack) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -169,7 +248,11 @@ func (s *Stack) Close(context.Context) error {
 	s.closed = true
 	s.mu.Unlock()
 	if s.temporal != nil {
-		s.temporal.child.stop()
+		s.temporal.stop()
+	}
+	var failed error
+	if s.mailbox != nil {
+		failed = s.mailbox.Close(ctx)
 	}
 	if s.nats != nil {
 		s.nats.stop()
@@ -184,7 +267,7 @@ func (s *Stack) Close(context.Context) error {
 		err = nil
 	}
 	s.lock.release()
-	return err
+	return errors.Join(failed, err)
 }
 
 // Pids are the processes of the children that run just now, by name ("postgres", "temporald").

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -19,8 +18,8 @@ import (
 const TemporalNamespace = "toasoan"
 
 const (
-	temporalPort = 7233
-	temporalUI   = "127.0.0.1:8233"
+	temporalListen = "127.0.0.1:7233"
+	temporalUI     = "127.0.0.1:8233"
 )
 
 // temporalAttributes are the search attributes that temporald registers by itself and the CLI's server is told.
@@ -31,9 +30,10 @@ var temporalAttributes = []string{
 // temporalServer is the Temporal server in a process of its own. Everything it keeps is in the private PostgreSQL (or,
 // for the temporal CLI's development server, in a file), so it may die at any moment.
 type temporalServer struct {
-	child   *child
-	address string
-	ready   chan struct{} // closed when it was ready for the first time
+	child *child
+	port  *reservation
+	ui    *reservation
+	ready chan struct{} // closed when it was ready for the first time
 }
 
 // temporalLaunch is how one kind of Temporal server is started and how it says that it is ready.
@@ -46,15 +46,16 @@ type temporalLaunch struct {
 
 // newTemporal chooses the ports, so that the address is known before the server runs.
 func newTemporal(s *Stack, o Options) (*temporalServer, error) {
-	port, err := freePort(or(o.TemporalPort, temporalPort))
+	port, err := reservePort(or(o.TemporalListen, temporalListen))
 	if err != nil {
 		return nil, fmt.Errorf("temporal: %w", err)
 	}
-	uiPort, err := freePortAt(or(o.UIListen, temporalUI))
+	ui, err := reservePort(or(o.UIListen, temporalUI))
 	if err != nil {
+		port.release()
 		return nil, fmt.Errorf("temporal UI: %w", err)
 	}
-	t := &temporalServer{address: net.JoinHostPort(loopback, strconv.Itoa(port)), ready: make(chan struct{})}
+	t := &temporalServer{port: port, ui: ui, ready: make(chan struct{})}
 	readyFile := filepath.Join(s.data, "temporald.json")
 	t.child = &child{
 		name: "temporald", log: s.log, onOurDeath: syscall.SIGTERM,
@@ -72,8 +73,8 @@ func newTemporal(s *Stack, o Options) (*temporalServer, error) {
 			return nil, err
 		}
 		_ = os.Remove(readyFile)
-		if launch = s.cliLaunch(program, port, uiPort); filepath.Base(program) != "temporal" {
-			if launch, err = s.temporaldLaunch(program, port, uiPort, readyFile); err != nil {
+		if launch = s.cliLaunch(program, port.port, ui.port); filepath.Base(program) != "temporal" {
+			if launch, err = s.temporaldLaunch(program, port.port, ui.port, readyFile); err != nil {
 				return nil, err
 			}
 		}
@@ -85,7 +86,7 @@ func newTemporal(s *Stack, o Options) (*temporalServer, error) {
 	t.child.ready = func(_ context.Context, p *childProcess) bool { return launch.ready(p) }
 	t.child.onStart = func() {
 		s.set(func() {
-			s.TemporalUIURL = temporalUIAddress(readyFile, filepath.Base(launch.program), uiPort)
+			s.TemporalUIURL = temporalUIAddress(readyFile, filepath.Base(launch.program), ui)
 			select {
 			case <-t.ready:
 			default:
@@ -130,9 +131,9 @@ func (s *Stack) cliLaunch(program string, port, uiPort int) temporalLaunch {
 }
 
 // temporalUIAddress is where the UI is: temporald tells it, and tells nothing when it has none.
-func temporalUIAddress(readyFile, program string, uiPort int) string {
+func temporalUIAddress(readyFile, program string, ui *reservation) string {
 	if program == "temporal" {
-		return (&url.URL{Scheme: "http", Host: net.JoinHostPort(loopback, strconv.Itoa(uiPort))}).String()
+		return (&url.URL{Scheme: "http", Host: ui.address()}).String()
 	}
 	var told struct {
 		UI string `json:"ui"`
@@ -163,6 +164,13 @@ func findTemporal(wanted string) (string, error) {
 	}
 	return "", fmt.Errorf("no Temporal server (%s): %w: build it with `make bin/temporald`, or set TEMPORAL_ADDRESS",
 		strings.Join(candidates, ", "), errNotInstalled)
+}
+
+// stop ends the server and gives its ports back.
+func (t *temporalServer) stop() {
+	t.child.stop()
+	t.port.release()
+	t.ui.release()
 }
 
 // or is the value, or the default for none.
