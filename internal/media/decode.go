@@ -47,7 +47,7 @@ type Picture struct {
 	Format        string // jpeg, png, gif, webp: what was uploaded
 	Width, Height int    // as people see it, after EXIF orientation
 
-	pixels      image.Image // as stored
+	pixels      image.Image // as stored, at most twice as wide as the widest variant
 	orientation int         // 1–8, TIFF tag 0x0112
 }
 
@@ -76,6 +76,10 @@ func Decode(r io.Reader, limit int64) (Picture, error) {
 	case kind == "jpeg" && bytes.Count(data, []byte{0xFF, 0xDA}) > maxScans:
 		return Picture{}, ErrDamaged
 	}
+	if config.Width*config.Height >= bigPixels {
+		oneBig.Lock()
+		defer oneBig.Unlock()
+	}
 	pixels, err := decodePixels(kind, data, config)
 	if err != nil {
 		return Picture{}, ErrDamaged
@@ -83,12 +87,12 @@ func Decode(r io.Reader, limit int64) (Picture, error) {
 	sum := sha256.Sum256(data)
 	p := Picture{
 		SHA256: hex.EncodeToString(sum[:]), Format: kind,
-		Width: pixels.Bounds().Dx(), Height: pixels.Bounds().Dy(),
-		pixels: pixels, orientation: orientation(kind, data),
+		Width: config.Width, Height: config.Height, orientation: orientation(kind, data),
 	}
 	if p.orientation >= 5 {
 		p.Width, p.Height = p.Height, p.Width
 	}
+	p.pixels = shrink(pixels, p.Width/Widths[len(Widths)-1]) // what nobody will be shown is let go at once
 	return p, nil
 }
 

@@ -337,3 +337,29 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestLargePictures(t *testing.T) {
+	t.Parallel()
+	m := quarters(3500, 2500)
+	gray := image.NewGray16(m.Rect)
+	for _, data := range [][]byte{encodeJPEG(t, m), encodePNG(t, m), encodePNG(t, gray), withExif(encodeJPEG(t, image.NewGray(image.Rect(0, 0, 100, 4000))), exif(binary.LittleEndian, 6))} {
+		p, err := Decode(bytes.NewReader(data), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Width < 3500 || p.pixels.Bounds().Dx() > 3200 {
+			t.Errorf("%d×%d is kept as %v", p.Width, p.Height, p.pixels.Bounds())
+		}
+		if p.Width == 3500 && p.Format == "jpeg" {
+			checkUpright(t, p)
+		}
+		variants, err := Variants(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := variants[len(variants)-1]
+		if last.Width != 1600 || last.Height != (p.Height*1600+p.Width/2)/p.Width {
+			t.Errorf("%d×%d became %d×%d", p.Width, p.Height, last.Width, last.Height)
+		}
+	}
+}
