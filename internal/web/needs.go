@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"html/template"
 
 	"toasoan/events"
 )
@@ -10,11 +11,13 @@ import (
 // Store is what the handlers ask of the database, composed of the interfaces that stand next to them. Each room adds
 // its line.
 type Store interface {
+	deciding
 	portalStore
 }
 
 // Dispatch is what the handlers ask of the workflows. Each room adds its line.
 type Dispatch interface {
+	mover
 	postman
 }
 
@@ -34,6 +37,11 @@ type postman interface {
 // rooms is what each room of the server keeps for itself. Each room adds its line here and in open.
 type rooms struct {
 	portal portal
+}
+
+// roomFuncs are the functions that only a room's templates use. Each room adds its line.
+func (s *Server) roomFuncs(language) []template.FuncMap {
+	return []template.FuncMap{}
 }
 
 // open prepares every room before the first request.

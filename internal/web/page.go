@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
 	"strings"
@@ -51,7 +52,7 @@ type frame struct {
 
 // funcs are the functions of every template in language l.
 func (s *Server) funcs(l language) template.FuncMap {
-	return template.FuncMap{
+	funcs := template.FuncMap{
 		"T":          l.T,
 		"has":        l.Has,
 		"num":        func(n any) (string, error) { return number(l, n) },
@@ -63,6 +64,7 @@ func (s *Server) funcs(l language) template.FuncMap {
 		"listdate":   l.ListDate,
 		"formaldate": l.FormalDate,
 		"mailtime":   l.MailTime,
+		"left":       func(d time.Duration) string { return workingLeft(l, d) },
 		"ago":        func(t time.Time) string { return l.Ago(t, s.Now()) },
 		"iso":        func(t time.Time) string { return t.In(vietnam).Format(time.RFC3339) },
 		"inzone":     func(layout string, t time.Time) string { return t.In(vietnam).Format(layout) },
@@ -72,8 +74,21 @@ func (s *Server) funcs(l language) template.FuncMap {
 		"dict":       dict,
 		"list":       func(items ...any) []any { return items },
 		"tel":        telephone,
+		"slot":       slot(l),
 		"sections":   func(f newsroom.Site) []sectionLink { return sectionLinks(f, l) },
 	}
+	for _, room := range s.roomFuncs(l) {
+		maps.Copy(funcs, room)
+	}
+	return funcs
+}
+
+// workingLeft says how much working time is left, or by how much something is late.
+func workingLeft(l language, d time.Duration) string {
+	if d < 0 {
+		return l.T("date.late_by", "time", l.WorkingOver(d))
+	}
+	return l.T("date.left", "time", l.WorkingLeft(d))
 }
 
 // vietnam is the office's time zone, UTC+7 all year.
@@ -204,6 +219,9 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 	s.rememberLang(w, r)
 	body, err := s.views.html(name, &view{frame: s.frame(r, site), Data: data})
 	if err != nil {
+		return err
+	}
+	if body, err = s.fillSlots(r.Context(), body); err != nil {
 		return err
 	}
 	if w.Header().Get("Cache-Control") == "" {
