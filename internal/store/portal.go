@@ -400,3 +400,21 @@ const sqlOlder = `
 func (s *Store) Older(ctx context.Context, id, section string, before time.Time, limit int) ([]newsroom.PortalItem, error) {
 	return s.items(ctx, "articles older than "+id, sqlOlder, args{"id": id, "section": section, "before": before, "limit": limit})
 }
+
+const sqlHiddenMedia = `
+	SELECT EXISTS (SELECT FROM live_articles WHERE public IN ('withdrawn', 'taken_down')
+	    AND (content @> @picture OR content @> @file OR content ->> 'body' LIKE @body))
+	  AND NOT EXISTS (SELECT FROM live_articles WHERE public IN ('live', 'expired') AND (content @> @picture OR content @> @file))`
+
+// HiddenMedia reports whether an upload belongs to what was withdrawn or taken down and to nothing that is public. (What
+// belongs to drafts alone is served to whoever knows its hash: approvers read before anybody signs in.)
+func (s *Store) HiddenMedia(ctx context.Context, sha string) (bool, error) {
+	var hidden bool
+	one := []any{map[string]any{"sha": sha}}
+	if err := s.db.QueryRow(ctx, sqlHiddenMedia, args{
+		"picture": toJSON(map[string]any{"pictures": one}), "file": toJSON(map[string]any{"attachments": one}), "body": "%/anh/" + sha + "-%",
+	}).Scan(&hidden); err != nil {
+		return false, fmt.Errorf("look whether media %s is hidden: %w", sha, err)
+	}
+	return hidden, nil
+}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"log/slog"
@@ -27,6 +28,16 @@ func (quietStore) Site(context.Context) (newsroom.Site, error) {
 	}, nil
 }
 func (quietStore) PortalVersion(context.Context) (int64, error) { return 1, nil }
+func (quietStore) Counters(context.Context) (newsroom.Counters, error) {
+	return newsroom.Counters{Online: 3, Today: 431, Week: 2840, Month: 9112, Total: 7448251}, nil
+}
+
+type quietKeys struct{}
+
+func (quietKeys) MAC(purpose, value string) []byte {
+	sum := sha256.Sum256([]byte(purpose + value))
+	return sum[:]
+}
 
 type quietBus struct{}
 
@@ -45,7 +56,7 @@ func quietServer(t *testing.T, change func(*Options)) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Store: quietStore{}, Bus: quietBus{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), URL: base, Secure: true}
+	o := Options{Store: quietStore{}, Bus: quietBus{}, Keys: quietKeys{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), URL: base, Secure: true}
 	if change != nil {
 		change(&o)
 	}

@@ -11,11 +11,12 @@ import (
 	"time"
 )
 
-// Options of New. Store, Bus, Log and URL are required; Now defaults to time.Now.
+// Options of New. Store, Bus, Keys, Log and URL are required; Now defaults to time.Now.
 type Options struct {
 	Store          Store
 	Dispatch       Dispatch
 	Bus            Bus
+	Keys           Keys
 	Log            *slog.Logger
 	URL            *url.URL       // public base URL: what links in feeds, mails and canonical addresses begin with
 	Secure         bool           // the public URL is https: cookies are Secure, HSTS is sent
@@ -44,8 +45,8 @@ type Server struct {
 
 // New parses and checks every page, so that a broken one cannot start. It asks the database for nothing.
 func New(o Options) (*Server, error) {
-	if o.Store == nil || o.Bus == nil || o.Log == nil || o.URL == nil {
-		return nil, errors.New("web server: store, bus, log and URL are required")
+	if o.Store == nil || o.Bus == nil || o.Keys == nil || o.Log == nil || o.URL == nil {
+		return nil, errors.New("web server: store, bus, keys, log and URL are required")
 	}
 	if o.Now == nil {
 		o.Now = time.Now
