@@ -43,3 +43,43 @@ const (
 	// leastPause keeps a wake-up time in the past from spinning (the clocks of worker and database may differ).
 	leastPause = time.Second
 )
+
+// ---------------------------------------------------------------- mail
+
+// mailChunk: one SendChunk. It yields after 10 minutes, and its last dot may take 10 more; a worker that died is missed after
+// 20 s and the chunk is taken up a second later. It is tried for ever: the ledger knows what is done.
+var mailChunk = workflow.ActivityOptions{
+	TaskQueue:           QueueMailBulk,
+	StartToCloseTimeout: 25 * time.Minute,
+	HeartbeatTimeout:    20 * time.Second,
+	RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1, MaximumInterval: time.Second},
+}
+
+// letterLane: one attempt at one letter, on the queue that no newsletter uses.
+var letterLane = workflow.ActivityOptions{
+	TaskQueue:           QueueMailTx,
+	StartToCloseTimeout: 25 * time.Minute,
+	HeartbeatTimeout:    20 * time.Second,
+	RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1, MaximumInterval: time.Second},
+}
+
+// bookkeeping: a few statements in Postgres about an issue or a subscriber; freezing a long list takes the longest.
+var bookkeeping = workflow.ActivityOptions{
+	TaskQueue:           QueueDesk,
+	StartToCloseTimeout: 10 * time.Minute,
+	RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
+}
+
+const (
+	// deliveryWindow is how many chunks of one issue are on their way at once: as many as there are connections.
+	deliveryWindow = 8
+	// generation is how many SendChunks one run of Delivery makes before it continues as new.
+	generation = 500
+	// letterPause and issuePause come before another look where nothing says when the next one is due: a worker that died has it.
+	letterPause = 30 * time.Second
+	issuePause  = 30 * time.Second
+	// remindAfter is when an unconfirmed request is reminded of, once.
+	remindAfter = 24 * time.Hour
+	// unconfirmedLife is how long an address is kept that nobody confirmed.
+	unconfirmedLife = 7 * 24 * time.Hour
+)

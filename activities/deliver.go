@@ -1,0 +1,149 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"toasoan/events"
+	"toasoan/newsroom"
+)
+
+// Mailing is the part of a desk that sends mail.
+type Mailing struct {
+	Issues      Issues
+	Subscribers Subscribers
+	Letters     Letters
+	Courier     Courier
+}
+
+// Courier composes mails and carries them to the relay. Met by internal/mail's composer and courier together.
+type Courier interface {
+	// Compose makes the master copy of an issue. It refuses what cannot be mailed at all.
+	Compose(view newsroom.IssueView) (IssueMaster, error)
+	// SendChunk sends what is due of one chunk; an error leaves the chunk so that it can be sent again at once.
+	SendChunk(ctx context.Context, issueID string, chunk int, beat func()) (ChunkOutcome, error)
+	// SendLetter makes one attempt at one letter.
+	SendLetter(ctx context.Context, letterID string) (LetterOutcome, error)
+}
+
+// The plain structs that travel between the courier and the activities, so that neither package imports the other.
+type (
+	// IssueMaster is what an issue's mails are made from: HTML and Text with slots where recipients differ.
+	IssueMaster = struct {
+		Subject, HTML, Text string
+		Hash                string // hex
+	}
+	// ChunkOutcome is where a chunk stands after a SendChunk.
+	ChunkOutcome = struct {
+		Counts newsroom.IssueCounts
+		More   bool
+		Next   *time.Time
+		Status string
+		Pause  string
+	}
+	// LetterOutcome is where a letter stands after an attempt.
+	LetterOutcome = struct {
+		State newsroom.DeliveryState
+		Next  *time.Time
+		Pause string
+	}
+)
+
+// Letters tells the operator of a letter that did not arrive. Met by store.
+type Letters interface {
+	RaiseAlert(ctx context.Context, id, code string, detail map[string]any) error
+}
+
+// beatEvery is how often a long activity says that it lives; its heartbeat timeout is four times that.
+const beatEvery = 5 * time.Second
+
+// beating says that the activity lives until stop is called.
+func beating(ctx context.Context) (stop func()) {
+	done := make(chan struct{})
+	ticker := time.NewTicker(beatEvery)
+	go func() {
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				activity.RecordHeartbeat(ctx)
+			case <-done:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() { close(done) }
+}
+
+// ChunkInput names one chunk of an issue.
+type ChunkInput struct {
+	IssueID string `json:"issue_id"`
+	Chunk   int    `json:"chunk"`
+}
+
+// ChunkResult says whether a chunk wants another turn, and why nothing more may go out.
+type ChunkResult struct {
+	More   bool   `json:"more,omitempty"`   // rows are due now
+	Status string `json:"status,omitempty"` // of the issue
+	Hold   string `json:"hold,omitempty"`   // relay_auth, relay_tls, hard_failures: a person has to look first
+}
+
+// SendChunk sends what is due of one chunk and announces how far the issue is. The ledger says where it goes on, so that a
+// repeat sends nothing twice.
+func (d *Desk) SendChunk(ctx context.Context, in ChunkInput) (ChunkResult, error) {
+	out, err := d.Mail.Courier.SendChunk(ctx, in.IssueID, in.Chunk, func() { activity.RecordHeartbeat(ctx) })
+	if err != nil {
+		return ChunkResult{}, err
+	}
+	articleID, candidates, done, failed, err := d.Mail.Issues.ChunkLeft(ctx, in.IssueID, in.Chunk, out.Counts)
+	if err != nil {
+		return ChunkResult{}, err
+	}
+	d.tell(ctx, events.Delivery{
+		IssueID: in.IssueID, ArticleID: articleID, Candidates: candidates, Done: done, Failed: failed, At: d.Now().UTC(),
+	}.With("progressed"))
+	return ChunkResult{More: out.More, Status: out.Status, Hold: out.Pause}, nil
+}
+
+// tell announces what nobody depends on: a board that misses it shows the truth when it is looked at next.
+func (d *Desk) tell(ctx context.Context, e events.Event) {
+	if err := d.Bus.Publish(ctx, e, 1); err != nil {
+		d.Log.Info("event not announced", "event_id", events.ID(e), "error", err)
+	}
+}
+
+// LetterInput names a letter.
+type LetterInput struct {
+	LetterID string `json:"letter_id"`
+}
+
+// LetterResult is where a letter stands after an attempt.
+type LetterResult struct {
+	State newsroom.DeliveryState `json:"state"`
+	Next  *time.Time             `json:"next,omitempty"` // when to try again; nil: never
+}
+
+// SendLetter makes one attempt at one letter.
+func (d *Desk) SendLetter(ctx context.Context, in LetterInput) (LetterResult, error) {
+	defer beating(ctx)()
+	out, err := d.Mail.Courier.SendLetter(ctx, in.LetterID)
+	if err != nil {
+		return LetterResult{}, err
+	}
+	return LetterResult{State: out.State, Next: out.Next}, nil
+}
+
+// FailedLetterInput names a letter that was given up.
+type FailedLetterInput struct {
+	LetterID string                 `json:"letter_id"`
+	State    newsroom.DeliveryState `json:"state"`
+}
+
+// ReportLetter puts a letter that did not arrive before the operator: somebody may be waiting for what it asks.
+func (d *Desk) ReportLetter(ctx context.Context, in FailedLetterInput) (struct{}, error) {
+	return struct{}{}, d.Mail.Letters.RaiseAlert(ctx, "letter/"+in.LetterID, "letter_failed", map[string]any{"letter_id": in.LetterID, "state": in.State})
+}

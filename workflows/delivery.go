@@ -1,0 +1,130 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"toasoan/activities"
+	"toasoan/newsroom"
+)
+
+// SignalIssue says that somebody paused, resumed, stopped or retried an issue: Postgres knows what.
+const SignalIssue = "issue"
+
+// DeliveryInput names an issue; where it stands is in the ledger, so that a run that continues as new carries nothing else.
+type DeliveryInput struct {
+	IssueID string `json:"issue_id"`
+}
+
+// DeliveryResult is how an issue ended.
+type DeliveryResult struct {
+	Status string               `json:"status"`
+	Counts newsroom.IssueCounts `json:"counts"`
+}
+
+// Delivery mails one issue: it freezes text and recipients, sends the chunks through a window of deliveryWindow, comes back for
+// what the relay put off, and closes the issue when nothing waits any more. Paused, it waits for a person.
+func Delivery(ctx workflow.Context, in DeliveryInput) (DeliveryResult, error) {
+	d := &deliveryRun{in: activities.IssueInput(in), changed: workflow.GetSignalChannel(ctx, SignalIssue)}
+	ctx = workflow.WithActivityOptions(ctx, bookkeeping)
+	at, err := call(ctx, desk.PrepareIssue, d.in)
+	if err != nil {
+		return DeliveryResult{}, fmt.Errorf("prepare issue %s: %w", in.IssueID, err)
+	}
+	for {
+		if at, err = d.step(ctx, at); err != nil {
+			return DeliveryResult{}, fmt.Errorf("deliver issue %s: %w", in.IssueID, err)
+		}
+		if d.over(at) {
+			return DeliveryResult{Status: at.Status, Counts: at.Counts}, nil
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() || d.chunks >= generation {
+			d.drain()
+			return DeliveryResult{}, workflow.NewContinueAsNewError(ctx, Delivery, in)
+		}
+	}
+}
+
+// deliveryRun is what one run of Delivery remembers.
+type deliveryRun struct {
+	in      activities.IssueInput
+	changed workflow.ReceiveChannel
+	chunks  int // SendChunks of this run
+}
+
+// over reports that nothing will happen to the issue any more unless a person asks for it.
+func (d *deliveryRun) over(at newsroom.DeliveryStanding) bool {
+	return at.Counts.Waiting == 0 && (at.Status == newsroom.IssueDone || at.Status == newsroom.IssueAborted) && d.changed.Len() == 0
+}
+
+// step does what the standing asks for and returns the next one.
+func (d *deliveryRun) step(ctx workflow.Context, at newsroom.DeliveryStanding) (newsroom.DeliveryStanding, error) {
+	switch {
+	case at.Status == newsroom.IssuePreparing: // resumed before it was whole
+		return call(ctx, desk.PrepareIssue, d.in)
+	case at.Status == newsroom.IssuePaused:
+		if err := workflow.Await(ctx, func() bool { return d.changed.Len() > 0 }); err != nil {
+			return at, err
+		}
+	case len(at.Due) > 0:
+		hold, err := d.pass(ctx, at.Due)
+		if err != nil {
+			return at, err
+		}
+		if hold != "" {
+			return call(ctx, desk.HoldIssue, activities.HoldInput{IssueID: d.in.IssueID, Why: hold})
+		}
+	case at.Counts.Waiting > 0:
+		pause := issuePause
+		if at.Next != nil {
+			pause = max(leastPause, at.Next.Sub(workflow.Now(ctx)))
+		}
+		if _, err := workflow.AwaitWithTimeout(ctx, pause, func() bool { return d.changed.Len() > 0 }); err != nil {
+			return at, err
+		}
+	}
+	d.drain()
+	return call(ctx, desk.CloseIssue, d.in)
+}
+
+// pass sends chunks, deliveryWindow of them at a time, each again while it has more to send now. It ends early when the issue
+// is paused or stopped, and says why when a person has to look first.
+func (d *deliveryRun) pass(ctx workflow.Context, due []int) (hold string, err error) {
+	lane := workflow.WithActivityOptions(ctx, mailChunk)
+	queue, stopped := due, false
+	workers := workflow.NewWaitGroup(ctx)
+	work := func(ctx workflow.Context) {
+		defer workers.Done()
+		for len(queue) > 0 && !stopped {
+			chunk := queue[0]
+			queue = queue[1:]
+			d.chunks++
+			at, failed := call(lane, desk.SendChunk, activities.ChunkInput{IssueID: d.in.IssueID, Chunk: chunk})
+			switch {
+			case failed != nil:
+				stopped = true
+				if err == nil {
+					err = fmt.Errorf("send chunk %d: %w", chunk, failed)
+				}
+			case at.Hold != "":
+				hold, stopped = at.Hold, true
+			case at.Status != newsroom.IssueSending && at.Status != newsroom.IssuePrepared:
+				stopped = true
+			case at.More:
+				queue = append(queue, chunk)
+			}
+		}
+	}
+	for range min(deliveryWindow, len(due)) {
+		workers.Add(1)
+		workflow.Go(ctx, work)
+	}
+	workers.Wait(ctx)
+	return hold, err
+}
+
+func (d *deliveryRun) drain() {
+	for d.changed.ReceiveAsync(nil) {
+	}
+}
