@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -91,5 +92,23 @@ func sign(with *gomail.DKIMSigner, raw []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte(signature), raw...), nil
+	return append([]byte(unwrap(signature)), raw...), nil
+}
+
+// unwrap mends the signature's own header. go-mail v0.8.1 signs the tags unfolded and then wraps a tag that is too long
+// for a line, such as our h=, in its middle: relaxed canonicalization makes a space of that, and no verifier agrees. The
+// tags before b= keep the folds between them only; in b= white space does not count (RFC 6376 §3.5).
+func unwrap(signature string) string {
+	tags := strings.Index(signature, " b=")
+	if tags < 0 {
+		return signature
+	}
+	var out strings.Builder
+	for i, part := range strings.Split(signature[:tags], "\r\n ") {
+		if i > 0 && strings.HasSuffix(out.String(), " ") {
+			out.WriteString("\r\n ")
+		}
+		out.WriteString(part)
+	}
+	return out.String() + signature[tags:]
 }
