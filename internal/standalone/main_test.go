@@ -35,8 +35,9 @@ func helper(wanted string) {
 	select {}
 }
 
-// killedProgram runs a program on the options' data folder and kills it with -9 once all its servers are up.
-func killedProgram(t *testing.T, o Options) Run {
+// killedProgram runs a program on the options' data folder and kills it with -9 once all its servers are up and each
+// use of them was made.
+func killedProgram(t *testing.T, o Options, uses ...func(Run)) Run {
 	t.Helper()
 	o.Log = nil
 	wanted, err := json.Marshal(o)
@@ -61,6 +62,9 @@ func killedProgram(t *testing.T, o Options) Run {
 	run, err := ReadRun(o.Data)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, use := range uses {
+		use(run)
 	}
 	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
