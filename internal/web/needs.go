@@ -11,12 +11,14 @@ import (
 // Store is what the handlers ask of the database, composed of the interfaces that stand next to them. Each room adds
 // its line.
 type Store interface {
+	apiStore
 	deciding
 	portalStore
 }
 
 // Dispatch is what the handlers ask of the workflows. Each room adds its line.
 type Dispatch interface {
+	apiDispatch
 	mover
 	postman
 }
@@ -36,6 +38,7 @@ type postman interface {
 
 // rooms is what each room of the server keeps for itself. Each room adds its line here and in open.
 type rooms struct {
+	api    apiRoom
 	portal portal
 }
 
@@ -47,6 +50,7 @@ func (s *Server) roomFuncs(language) []template.FuncMap {
 // open prepares every room before the first request.
 func (s *Server) open() error {
 	return errors.Join(
+		s.openAPI(),
 		s.openPortal(),
 	)
 }

@@ -58,7 +58,10 @@ func (s *Server) routes() {
 
 	// Desk.
 
-	// API.
+	// API: the verbs below /api/v1 are listed in the api…Verbs functions, described at /api/openapi.json.
+	s.on("/api/v1/", http.HandlerFunc(s.serveAPI))
+	s.on("GET /api/openapi.json", s.page(s.getOpenAPI))
+	s.on("GET /api/docs", s.page(s.getAPIDocs))
 
 	s.on("/", s.page(s.getNothing))
 }

@@ -1,0 +1,223 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"toasoan/newsroom"
+)
+
+// apiSubscribers is what the subscribers' verbs ask of the database.
+type apiSubscribers interface {
+	SubscriberPage(ctx context.Context, f newsroom.SubscriberFilter) (newsroom.SubscriberPage, error)
+	Subscriber(ctx context.Context, id string) (newsroom.Subscriber, error)
+	Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id string, err error)
+	PreviewImport(ctx context.Context, by newsroom.Person, name, source string, fallback []string, body []byte) (newsroom.Import, error)
+	RunImport(ctx context.Context, by newsroom.Person, id string) error
+	Import(ctx context.Context, id string) (newsroom.Import, error)
+}
+
+// apiConsentForm is the version of the words under which a consent reaches us through the API: the caller's own form.
+const apiConsentForm = "api-1"
+
+// listBytes bounds an imported list.
+const listBytes = 50 << 20
+
+type (
+	apiSubscriber struct {
+		ID          string                  `json:"id"`
+		Email       string                  `json:"email"`
+		Name        string                  `json:"name"`
+		Locale      string                  `json:"locale"`
+		State       string                  `json:"state" doc:"requested, confirmed, left or erased."`
+		Source      string                  `json:"source"`
+		RequestedAt time.Time               `json:"requested_at"`
+		ConfirmedAt *time.Time              `json:"confirmed_at,omitempty"`
+		LeftAt      *time.Time              `json:"left_at,omitempty"`
+		Lists       []newsroom.Subscription `json:"lists"`
+		Blocked     string                  `json:"blocked,omitempty" doc:"Why the address gets no newsletters."`
+	}
+	apiSubscribersIn struct {
+		Query   string `query:"q" maxLength:"300" doc:"Part of an address or a name."`
+		State   string `query:"state" enum:"requested,confirmed,left,erased"`
+		Section string `query:"section"`
+		After   string `query:"after" doc:"next of the page before."`
+		Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+	}
+	apiSubscribersOut struct {
+		Body struct {
+			Items []apiSubscriber `json:"items" doc:"Newest first."`
+			Next  string          `json:"next,omitempty"`
+		}
+	}
+	apiSubscribeIn struct {
+		Key  string `header:"Idempotency-Key" maxLength:"200"`
+		Body struct {
+			Email    string   `json:"email"`
+			Name     string   `json:"name,omitempty"`
+			Sections []string `json:"sections"`
+			Cadence  string   `json:"cadence,omitempty" enum:"instant,daily,weekly" default:"instant"`
+			Locale   string   `json:"locale,omitempty" enum:"vi,en" default:"vi"`
+			Consent  bool     `json:"consent" doc:"The person has agreed (Law 91/2025). The mailed link proves it."`
+		}
+	}
+	apiSubscribeOut struct {
+		Location string `header:"Location"`
+		Replayed string `header:"Idempotent-Replayed"`
+		Body     apiSubscriber
+	}
+	apiImportIn struct {
+		Key      string   `header:"Idempotency-Key" maxLength:"200"`
+		Source   string   `query:"source" required:"true" maxLength:"200" doc:"Where the consents come from; kept with each."`
+		Sections []string `query:"sections" doc:"For lines that name none."`
+		Preview  bool     `query:"preview" doc:"Only say what the import would do."`
+		RawBody  []byte   `contentType:"text/csv" doc:"Columns email, name, sections, cadence, consent_at; only email must be there."`
+	}
+	apiImport struct {
+		ID    string `json:"id"`
+		State string `json:"state" doc:"preview, running or done."`
+		Total int    `json:"total"`
+		Done  int    `json:"done"`
+		newsroom.ImportReport
+	}
+	apiImportOut struct {
+		Replayed string `header:"Idempotent-Replayed"`
+		Body     apiImport
+	}
+)
+
+func (s *Server) apiSubscriberVerbs() {
+	admin := []newsroom.Scope{newsroom.ScopeAdmin}
+	wrong := []int{http.StatusUnprocessableEntity}
+	apiDo(s, apiVerb{
+		id: "listSubscribers", method: http.MethodGet, path: "/subscribers", tag: "subscribers", summary: "List subscribers.", scopes: admin, errors: wrong,
+	}, s.apiListSubscribers)
+	apiDo(s, apiVerb{
+		id: "subscribe", method: http.MethodPost, path: "/subscribers", tag: "subscribers", summary: "Subscribe somebody who has agreed.",
+		doc:    "The person gets a mail and gets nothing else before its link is pressed (double opt-in). Whoever is subscribed already keeps what there is until then.",
+		scopes: admin, status: http.StatusCreated, once: true, errors: append(wrong, http.StatusConflict),
+	}, s.apiSubscribe)
+	apiDo(s, apiVerb{
+		id: "getSubscriber", method: http.MethodGet, path: "/subscribers/{id}", tag: "subscribers", summary: "Read one subscriber.", scopes: admin,
+		errors: []int{http.StatusNotFound},
+	}, s.apiGetSubscriber)
+	apiDo(s, apiVerb{
+		id: "importSubscribers", method: http.MethodPost, path: "/subscribers:import", tag: "subscribers", summary: "Import a list whose consents can be proven.",
+		doc:    "CSV with comma, semicolon or tab, at most 50 MB. Wrong lines are reported and left out; whoever left before is not taken back.",
+		scopes: admin, body: listBytes, long: true, once: true, errors: append(wrong, http.StatusConflict, http.StatusRequestEntityTooLarge),
+	}, s.apiImportSubscribers)
+	apiDo(s, apiVerb{
+		id: "getImport", method: http.MethodGet, path: "/imports/{id}", tag: "subscribers", summary: "How far an import is.", scopes: admin,
+		errors: []int{http.StatusNotFound},
+	}, s.apiGetImport)
+}
+
+func subscriberOf(u newsroom.Subscriber) apiSubscriber {
+	return apiSubscriber{
+		ID: u.ID, Email: u.Email, Name: u.Name, Locale: u.Locale, State: string(u.State), Source: u.Source, RequestedAt: u.RequestedAt,
+		ConfirmedAt: u.ConfirmedAt, LeftAt: u.LeftAt, Lists: listed(u.Lists), Blocked: u.Blocked,
+	}
+}
+
+func (s *Server) apiListSubscribers(ctx context.Context, _ caller, in *apiSubscribersIn) (*apiSubscribersOut, error) {
+	page, err := s.Store.SubscriberPage(ctx, newsroom.SubscriberFilter{
+		Query: in.Query, State: newsroom.SubscriberState(in.State), Section: in.Section, After: in.After, Limit: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &apiSubscribersOut{}
+	out.Body.Items, out.Body.Next = []apiSubscriber{}, page.Next
+	for _, u := range page.List {
+		out.Body.Items = append(out.Body.Items, subscriberOf(u))
+	}
+	return out, nil
+}
+
+func (s *Server) apiGetSubscriber(ctx context.Context, _ caller, in *apiIDIn) (*struct{ Body apiSubscriber }, error) {
+	u, err := s.Store.Subscriber(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body apiSubscriber }{subscriberOf(u)}, nil
+}
+
+func (s *Server) apiSubscribe(ctx context.Context, me caller, in *apiSubscribeIn) (*apiSubscribeOut, error) {
+	b := in.Body
+	id, again, err := s.Store.Once(ctx, me.ID, in.Key, fingerprint("subscribe", b), func(ctx context.Context) (string, error) {
+		id, err := s.Store.Subscribe(ctx, newsroom.SubscribeRequest{
+			Email: b.Email, Name: b.Name, Locale: b.Locale, Sections: b.Sections, Cadence: newsroom.Cadence(b.Cadence), Consent: b.Consent,
+			Proof: newsroom.Proof{IP: infoOf(ctx).client.String(), Form: apiConsentForm, Source: "admin"},
+		})
+		if err == nil && id == "" {
+			err = newProblem(infoOf(ctx).lang, http.StatusConflict, "suppressed", "api.suppressed")
+		}
+		return id, err
+	})
+	if err != nil {
+		return nil, keyTrouble(ctx, err)
+	}
+	if err := s.Dispatch.Subscribed(ctx, id); err != nil {
+		s.Log.WarnContext(ctx, "subscription is followed later", "subscriber_id", id, "error", err)
+	}
+	u, err := s.Store.Subscriber(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	out := &apiSubscribeOut{Location: apiBase + "/subscribers/" + id, Body: subscriberOf(u)}
+	if again {
+		out.Replayed = "true"
+	}
+	return out, nil
+}
+
+func (s *Server) apiImportSubscribers(ctx context.Context, me caller, in *apiImportIn) (*apiImportOut, error) {
+	// The list is taken to its end even where the caller goes away: what is begun can be looked up.
+	ctx = context.WithoutCancel(ctx)
+	asked := fingerprint("importSubscribers", []any{in.Source, in.Sections, in.Preview, fingerprint("", in.RawBody)})
+	id, again, err := s.Store.Once(ctx, me.ID, in.Key, asked, func(ctx context.Context) (string, error) {
+		list, err := s.Store.PreviewImport(ctx, me.Person, "api.csv", in.Source, in.Sections, in.RawBody)
+		if err == nil && !in.Preview {
+			err = s.Store.RunImport(ctx, me.Person, list.ID)
+		}
+		return list.ID, err
+	})
+	if err != nil {
+		return nil, keyTrouble(ctx, importTrouble(ctx, err))
+	}
+	out := &apiImportOut{}
+	if out.Body, err = s.apiImport(ctx, id); err != nil {
+		return nil, err
+	}
+	if again {
+		out.Replayed = "true"
+	}
+	return out, nil
+}
+
+// importTrouble tells a file that is no list.
+func importTrouble(ctx context.Context, err error) error {
+	if errors.Is(err, newsroom.ErrImportHeader) {
+		return newProblem(infoOf(ctx).lang, http.StatusUnprocessableEntity, "no_header", "api.no_header")
+	}
+	return err
+}
+
+func (s *Server) apiGetImport(ctx context.Context, _ caller, in *apiIDIn) (*struct{ Body apiImport }, error) {
+	list, err := s.apiImport(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body apiImport }{list}, nil
+}
+
+func (s *Server) apiImport(ctx context.Context, id string) (apiImport, error) {
+	list, err := s.Store.Import(ctx, id)
+	if err != nil {
+		return apiImport{}, err
+	}
+	list.Report.Errors = listed(list.Report.Errors)
+	return apiImport{ID: list.ID, State: list.State, Total: list.Total, Done: list.Done, ImportReport: list.Report}, nil
+}
