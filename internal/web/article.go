@@ -146,6 +146,9 @@ func (s *Server) publicPage(r *http.Request, a newsroom.PortalArticle, around bo
 		Credits: c.Credits, Corrected: len(a.Corrections) > 0, Changed: a.Updated.Sub(a.Published) >= time.Minute,
 	}
 	p.Address = s.absolute(p.URL)
+	if !strings.HasPrefix(c.Source.URL, "https://") && !strings.HasPrefix(c.Source.URL, "http://") {
+		p.Content.Source.URL = ""
+	}
 	p.Body = bodyHTML(c.Body, a.Images)
 	p.Cover, p.Gallery = figuresOf(a)
 	for _, author := range c.Authors {
