@@ -15,7 +15,6 @@ import (
 // whoever clicked learns at once whether the move was allowed. It holds no truth: a fresh run loads what it needs.
 func Article(ctx workflow.Context, in ArticleInput) (ArticleResult, error) {
 	a := &articleRun{id: in.ArticleID, turn: workflow.NewMutex(ctx)}
-	ctx = workflow.WithActivityOptions(ctx, settling)
 	opts := workflow.UpdateHandlerOptions{Validator: a.check}
 	if err := workflow.SetUpdateHandlerWithOptions(ctx, UpdateMove, a.move, opts); err != nil {
 		return ArticleResult{}, fmt.Errorf("register %s: %w", UpdateMove, err)
@@ -64,7 +63,7 @@ func (a *articleRun) load(ctx workflow.Context) error {
 		return err
 	}
 	defer a.turn.Unlock()
-	at, err := call(ctx, desk.LoadArticle, activities.ArticleInput{ArticleID: a.id})
+	at, err := call(settling(ctx), desk.LoadArticle, activities.ArticleInput{ArticleID: a.id})
 	if err != nil {
 		return fmt.Errorf("load article %s: %w", a.id, err)
 	}
@@ -103,12 +102,12 @@ func (a *articleRun) move(ctx workflow.Context, m Move) (newsroom.Outcome, error
 	if err := a.allowed(m); err != nil { // two updates may both have passed the validator
 		return newsroom.Outcome{}, err
 	}
-	settled, err := call(ctx, desk.RecordMove, activities.MoveInput{ArticleID: a.id, RequestID: m.RequestID})
+	after, err := call(settling(ctx), desk.RecordMove, activities.MoveInput{ArticleID: a.id, RequestID: m.RequestID})
 	if err != nil {
 		return newsroom.Outcome{}, err
 	}
 	a.moves++
-	return settled.Outcome, a.now(ctx, settled)
+	return after.Outcome, a.now(ctx, after)
 }
 
 // now takes over what a transaction left, and starts what follows from it.
@@ -177,12 +176,12 @@ func (a *articleRun) settleDue(ctx workflow.Context) error {
 	if a.at.Wake == nil || a.wake().After(workflow.Now(ctx)) {
 		return nil
 	}
-	settled, err := call(ctx, desk.SettleDue, activities.ArticleInput{ArticleID: a.id})
+	after, err := call(settling(ctx), desk.SettleDue, activities.ArticleInput{ArticleID: a.id})
 	if err != nil {
 		return fmt.Errorf("settle what is due for article %s: %w", a.id, err)
 	}
 	a.retry = workflow.Now(ctx).Add(leastPause)
-	return a.now(ctx, settled)
+	return a.now(ctx, after)
 }
 
 // full reports that the history is long enough for a new run to go on.

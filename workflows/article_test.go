@@ -36,9 +36,9 @@ func newShop(t *testing.T, at newsroom.Settled) *shop {
 	s.env.RegisterWorkflow(Article)
 	s.env.RegisterWorkflow(Publication)
 	s.env.RegisterWorkflow(Letter)
-	s.env.OnWorkflow(Letter, mock.Anything, mock.Anything).Return(func(_ workflow.Context, in LetterInput) error {
+	s.env.OnWorkflow(Letter, mock.Anything, mock.Anything).Return(func(_ workflow.Context, in LetterInput) (LetterResult, error) {
 		s.letters = append(s.letters, in.LetterID)
-		return nil
+		return LetterResult{State: newsroom.DeliverySent}, nil
 	})
 	s.env.OnWorkflow(Publication, mock.Anything, mock.Anything).Return(func(_ workflow.Context, in PublicationInput) error {
 		s.public = append(s.public, in.N)

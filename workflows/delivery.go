@@ -91,11 +91,11 @@ func (d *deliveryRun) step(ctx workflow.Context, at newsroom.DeliveryStanding) (
 // pass sends chunks, deliveryWindow of them at a time, each again while it has more to send now. It ends early when the issue
 // is paused or stopped, and says why when a person has to look first.
 func (d *deliveryRun) pass(ctx workflow.Context, due []int) (hold string, err error) {
-	lane := workflow.WithActivityOptions(ctx, mailChunk)
 	queue, stopped := due, false
 	workers := workflow.NewWaitGroup(ctx)
 	work := func(ctx workflow.Context) {
 		defer workers.Done()
+		lane := workflow.WithActivityOptions(ctx, mailChunk)
 		for len(queue) > 0 && !stopped {
 			chunk := queue[0]
 			queue = queue[1:]

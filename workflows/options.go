@@ -9,12 +9,17 @@ import (
 
 // Every timeout and retry has its name here; none is written inline.
 
-// settling: one transaction in Postgres. It is tried for ever, since a recorded move must be settled; the person has been
+// settlingOptions: one transaction in Postgres. It is tried for ever, since a recorded move must be settled; the person has been
 // told "recorded" long before that hurts.
-var settling = workflow.ActivityOptions{
+var settlingOptions = workflow.ActivityOptions{
 	TaskQueue:           QueueDesk,
 	StartToCloseTimeout: 15 * time.Second,
 	RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second},
+}
+
+// settling is ctx for such an activity. An Update's handler gets a context without the options that its workflow set.
+func settling(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, settlingOptions)
 }
 
 // checking: a look at the portal from outside, a handful of requests.
