@@ -185,7 +185,7 @@ func (a *app) courier() (*mail.Courier, *mail.Composer, error) {
 		return nil, nil, err
 	}
 	return mail.NewCourier(a.store, composer, relay, mail.Options{
-		Connections: c.Mail.Connections, Rate: c.Mail.Rate, Hold: c.Mail.InDoubt == "hold", Log: a.log,
+		Connections: c.Mail.Connections, Rate: c.Mail.Rate, Hold: c.Mail.InDoubt == "hold", Log: a.log, Alert: a.alert,
 	}), composer, nil
 }
 

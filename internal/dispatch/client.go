@@ -134,3 +134,14 @@ func (c *Client) signal(ctx context.Context, id, name string) error {
 	}
 	return fmt.Errorf("signal %s to %s: %w", name, id, err)
 }
+
+// StopDelivery tells an issue's run that somebody paused, resumed, stopped or retried it. One that is not running needs no
+// telling.
+func (c *Client) StopDelivery(ctx context.Context, issueID string) error {
+	return c.signal(ctx, workflows.DeliveryID(issueID), workflows.SignalIssue)
+}
+
+// SubscriberChanged tells an opt-in's run that somebody asked again, confirmed or left.
+func (c *Client) SubscriberChanged(ctx context.Context, subscriberID string) error {
+	return c.signal(ctx, workflows.SubscriptionID(subscriberID), workflows.SignalSubscriber)
+}
