@@ -12,7 +12,7 @@ import (
 )
 
 // ChunkResult is where a chunk stands after a SendChunk.
-type ChunkResult struct {
+type ChunkResult = struct {
 	Counts newsroom.IssueCounts // of this chunk
 	More   bool                 // rows are due now: the budget was used up, or the relay is away
 	Next   *time.Time           // when the next waiting row is due; nil: none waits for a time
@@ -461,6 +461,7 @@ func (l *lane) done(ctx context.Context, r newsroom.Recipient, failed *StepError
 		l.settle(ctx)
 		l.reopen()
 		l.c.bulk.backOff()
+	default: // waits for the next commit
 	}
 	return l.judge(ctx, outcome)
 }

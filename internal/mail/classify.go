@@ -45,6 +45,7 @@ func Classify(failed *StepError) Outcome {
 		if code == 421 {
 			return Outcome{State: newsroom.DeliveryPending, Slow: true}
 		}
+	default:
 	}
 	if code/100 == 4 {
 		return Outcome{State: newsroom.DeliverySoft, Slow: slow}
@@ -95,6 +96,7 @@ func refusal(stage Stage, code int, enhanced string) Outcome {
 			return Outcome{State: newsroom.DeliverySoft, Last: softThenStop}
 		}
 		return Outcome{State: newsroom.DeliveryHard, Alert: alertIf("content_refused", policy)}
+	default:
 	}
 	return Outcome{State: newsroom.DeliveryHard}
 }
@@ -171,6 +173,7 @@ func (o Outcome) settle(e Entry, failed *StepError, attempt int, retry Retry, do
 		if doubt > 0 {
 			e.Next = new(e.At.Add(doubt))
 		}
+	default:
 	}
 	return e
 }

@@ -79,6 +79,21 @@ func NewCourier(ledger Ledger, composer *Composer, relay *Relay, o Options) *Cou
 	return c
 }
 
+// IssueMaster is what an issue's row keeps of its master copy.
+type IssueMaster = struct {
+	Subject, HTML, Text string
+	Hash                string // hex
+}
+
+// Compose makes the master copy of an issue. It refuses what cannot be mailed at all.
+func (c *Courier) Compose(view newsroom.IssueView) (IssueMaster, error) {
+	m, err := c.composer.NewMaster(view)
+	if err != nil {
+		return IssueMaster{}, err
+	}
+	return IssueMaster{Subject: m.Subject(), HTML: m.HTML(), Text: m.Text(), Hash: m.Hash()}, nil
+}
+
 // SetRate changes the newsletters per second of the whole installation; 0 is no cap.
 func (c *Courier) SetRate(rate int) { c.pace.set(rate) }
 
@@ -122,7 +137,7 @@ func (c *Courier) alert(ctx context.Context, code string, detail map[string]stri
 }
 
 // LetterResult is where a letter stands after an attempt.
-type LetterResult struct {
+type LetterResult = struct {
 	State newsroom.DeliveryState
 	Next  *time.Time // when it should be tried again; nil: never
 	Pause string     // relay_auth or relay_tls: no letter will go out until a person has mended it

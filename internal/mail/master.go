@@ -48,7 +48,7 @@ type Master struct {
 	frozen     IssueCopy
 	from       mail.Address
 	text, html []piece
-	made       atomic.Pointer[mould]
+	cast       atomic.Pointer[mould]
 }
 
 // piece is a stretch of words or, with words "", a slot.
@@ -135,15 +135,15 @@ func (m *Master) splice(buf []byte, r newsroom.Recipient) (Message, error) {
 	if err := m.check(values, r); err != nil {
 		return Message{}, fmt.Errorf("compose %s: %w", r.MessageID, err)
 	}
-	mould := m.made.Load()
+	mould := m.cast.Load()
 	if mould == nil || !mould.fits(values) {
 		raw, err := compose(m.parts(to, values, r))
 		if err != nil {
 			return Message{}, err
 		}
 		if mould == nil {
-			if made, err := cast(raw, m, values); err == nil {
-				m.made.CompareAndSwap(nil, made)
+			if fresh, err := cast(raw, m, values); err == nil {
+				m.cast.CompareAndSwap(nil, fresh)
 			}
 		}
 		return m.seal(append(buf[:0], raw...), to, r)
@@ -173,15 +173,11 @@ func (m *Master) check(values [slotCount]string, r newsroom.Recipient) error {
 		return errors.New("no date")
 	}
 	for _, url := range values[:slotSince] {
-		if url == "" || strings.ContainsFunc(url, func(c rune) bool {
-			return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-._~:/?=%@", c))
-		}) {
+		if url == "" || !made(url, "-._~:/?=%@") {
 			return errors.New("link with a character that needs escaping")
 		}
 	}
-	if strings.ContainsFunc(r.VERP, func(c rune) bool {
-		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_')
-	}) {
+	if !made(r.VERP, "._-") {
 		return errors.New("bad verp token")
 	}
 	id := messageID(r.MessageID, m.from.Address)
@@ -189,6 +185,17 @@ func (m *Master) check(values [slotCount]string, r newsroom.Recipient) error {
 		return errors.New("bad message id")
 	}
 	return nil
+}
+
+// made reports that s consists of ASCII letters, digits and the others alone.
+func made(s, others string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte(others, c) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // parts is r's mail before it is bytes: what go-mail would build it from.
@@ -244,33 +251,33 @@ func cast(raw []byte, m *Master, values [slotCount]string) (*mould, error) {
 	if end < 0 {
 		return nil, errors.New("cast: no end of header")
 	}
-	made := &mould{body: bytes.Clone(raw[end+2:])}
+	d := &mould{body: bytes.Clone(raw[end+2:])}
 	for s, v := range values {
-		made.lengths[s] = len(v)
+		d.lengths[s] = len(v)
 	}
 	for _, field := range fields(raw[:end+2]) {
 		name, _, _ := bytes.Cut(field, []byte(":"))
 		if slices.Contains(ownHeaders, string(name)) {
-			made.head = append(made.head, line{own: string(name)})
+			d.head = append(d.head, line{own: string(name)})
 			continue
 		}
-		if last := len(made.head) - 1; last >= 0 && made.head[last].own == "" {
-			made.head[last].same = append(made.head[last].same, field...)
+		if last := len(d.head) - 1; last >= 0 && d.head[last].own == "" {
+			d.head[last].same = append(d.head[last].same, field...)
 			continue
 		}
-		made.head = append(made.head, line{same: bytes.Clone(field)})
+		d.head = append(d.head, line{same: bytes.Clone(field)})
 	}
 	from := 0
 	for _, pieces := range [][]piece{m.text, m.html} {
 		encoded := encode(fill(pieces, values))
-		at := bytes.Index(made.body[from:], encoded)
+		at := bytes.Index(d.body[from:], encoded)
 		if at < 0 {
 			return nil, errors.New("cast: part not found")
 		}
-		made.windows = append(made.windows, windows(pieces, values, from+at)...)
+		d.windows = append(d.windows, windows(pieces, values, from+at)...)
 		from += at + len(encoded)
 	}
-	return made, nil
+	return d, nil
 }
 
 // fields splits a header block into its fields with their folded lines.

@@ -101,6 +101,7 @@ func sampleLetter(kind newsroom.LetterKind, tag string) newsroom.LetterView {
 		v.Until = &until
 	case newsroom.LetterToFriend:
 		v.ToName, v.ToTitle, v.ToEmail, v.ActorName, v.ActorTitle = "", "", "ban.doc@example.org", "Bác Tư", ""
+	default:
 	}
 	return v
 }

@@ -251,8 +251,11 @@ func TestTrap9NothingIsInjected(t *testing.T) {
 		t.Log("the library no longer passes CR LF through preformatted headers")
 	}
 	for _, p := range []parts{
-		{headers: []header{{"X-Test", "a\r\nBcc: x@example.org"}}}, {headers: []header{{"X-Test\r\nBcc", "x@example.org"}}},
-		{subject: "a\nb"}, {messageID: "a\rb@c"}, {language: "vi\r\n"},
+		{headers: []header{{"X-Test", "a\r\nBcc: x@example.org"}}},
+		{headers: []header{{"X-Test\r\nBcc", "x@example.org"}}},
+		{subject: "a\nb"},
+		{messageID: "a\rb@c"},
+		{language: "vi\r\n"},
 	} {
 		if err := p.validate(); !errors.Is(err, ErrBadHeader) {
 			t.Errorf("%+v: %v", p, err)
