@@ -94,6 +94,7 @@ func (l *ledger) standing() newsroom.DeliveryStanding {
 		}
 	}
 	slices.Sort(st.Due)
+	st.Due = st.Due[:min(len(st.Due), generation)]
 	st.Counts = newsroom.IssueCounts{Candidates: l.total, Sent: l.total - left, Waiting: left}
 	return st
 }
