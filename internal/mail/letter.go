@@ -29,7 +29,7 @@ func (c *Composer) Compose(view newsroom.LetterView) (Message, error) {
 		messageID: messageID(view.MessageID, c.fromTx.Address), date: view.Date, language: page.l.Tag(),
 	}
 	if p.from.Name == "" {
-		p.from.Name = text.Line(view.Office.Portal)
+		p.from.Name = text.Excerpt(view.Office.Portal, mostName)
 	}
 	if thread := messageID(view.Thread, c.fromTx.Address); thread != "" && thread != p.messageID {
 		p.headers = append(p.headers, header{"In-Reply-To", "<" + thread + ">"}, header{"References", "<" + thread + ">"})

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"toasoan/internal/text"
 	"toasoan/newsroom"
 )
 
@@ -61,7 +62,7 @@ type piece struct {
 func (c *Composer) OpenMaster(frozen IssueCopy) (*Master, error) {
 	m := &Master{c: c, frozen: frozen, from: c.from}
 	if m.from.Name == "" {
-		m.from.Name = frozen.Portal
+		m.from.Name = text.Excerpt(frozen.Portal, mostName)
 	}
 	id := frozen.Issue.ID
 	if id == "" || frozen.Issue.Subject == "" {
@@ -173,7 +174,7 @@ func (m *Master) check(values [slotCount]string, r newsroom.Recipient) error {
 		return errors.New("no date")
 	}
 	for _, url := range values[:slotSince] {
-		if url == "" || !made(url, "-._~:/?=%@") {
+		if url == "" || !made(url, "-._~:/?=%@[]") {
 			return errors.New("link with a character that needs escaping")
 		}
 	}

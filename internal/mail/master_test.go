@@ -11,6 +11,7 @@ import (
 
 	gomail "github.com/wneessen/go-mail"
 
+	"toasoan/internal/text"
 	"toasoan/newsroom"
 )
 
@@ -75,7 +76,7 @@ func byGoMail(t *testing.T, c *Composer, m *Master, r newsroom.Recipient) []byte
 	own := strings.NewReplacer(slotLeave.in(id), r.LeaveURL, slotPrefs.in(id), r.PrefsURL, slotSince.in(id), c.locale.Date(r.Since))
 	msg := gomail.NewMsg(gomail.WithEncoding(gomail.EncodingB64), gomail.WithNoDefaultUserAgent(), gomail.WithBoundary(boundary("issue/"+id)))
 	msg.FromMailAddress(&m.from)
-	msg.ToMailAddress(&mail.Address{Name: strings.TrimSpace(r.Name), Address: r.Email})
+	msg.ToMailAddress(&mail.Address{Name: text.Excerpt(r.Name, mostName), Address: r.Email})
 	if err := msg.ReplyTo("toasoan@vankhe.example"); err != nil {
 		t.Fatal(err)
 	}

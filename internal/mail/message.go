@@ -116,7 +116,9 @@ func messageID(local, sender string) string {
 }
 
 // phrase encodes words in front of an angle bracket, as in List-Id.
-func phrase(words string) string { return mime.BEncoding.Encode("utf-8", text.Line(words)) }
+func phrase(words string) string {
+	return mime.BEncoding.Encode("utf-8", text.Excerpt(words, mostName))
+}
 
 // envelope is the VERP sender for token, or the plain sender where there is no bounce domain.
 func (c *Composer) envelope(token string, from mail.Address) string {
@@ -138,5 +140,5 @@ func recipient(name, address string) (mail.Address, error) {
 	if err != nil {
 		return mail.Address{}, err
 	}
-	return mail.Address{Name: text.Line(name), Address: checked}, nil
+	return mail.Address{Name: text.Excerpt(name, mostName), Address: checked}, nil
 }

@@ -70,8 +70,7 @@ func NewComposer(s Settings) (*Composer, error) {
 	return c, nil
 }
 
-// parseSender reads "Name <address>" or an address of our own. The product's own domains may have one label
-// (toasoan.localhost in the demo has two), so that only the form is checked as strictly as for strangers.
+// parseSender reads "Name <address>" or an address, and checks it as strictly as a stranger's.
 func parseSender(s string) (mail.Address, error) {
 	if strings.ContainsFunc(s, control) {
 		return mail.Address{}, errors.New("control character in an address")
@@ -84,8 +83,14 @@ func parseSender(s string) (mail.Address, error) {
 	if err != nil {
 		return mail.Address{}, err
 	}
-	return mail.Address{Name: text.Line(parsed.Name), Address: address}, nil
+	return mail.Address{Name: text.Excerpt(parsed.Name, mostName), Address: address}, nil
 }
+
+// No header line may be longer than 998 octets, not even one of a single long word (RFC 5322 §2.1.1).
+const (
+	mostName    = 200 // characters
+	mostSubject = 500
+)
 
 func control(r rune) bool { return r < ' ' || r == 0x7F }
 

@@ -72,7 +72,7 @@ func render(tag, kind string, data page) (rendered, error) {
 	if err := t.text.ExecuteTemplate(&subject, "subject", data); err != nil {
 		return rendered{}, fmt.Errorf("render subject of %s/%s: %w", tag, kind, err)
 	}
-	out := rendered{subject: text.Line(subject.String())}
+	out := rendered{subject: text.Excerpt(subject.String(), mostSubject)}
 	data.subject(out.subject)
 	if err := t.text.ExecuteTemplate(&plain, "layout", data); err != nil {
 		return rendered{}, fmt.Errorf("render %s/%s.txt: %w", tag, kind, err)
