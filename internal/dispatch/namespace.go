@@ -69,4 +69,3 @@ func (c *Client) missingAttributes(ctx context.Context, name string, wanted map[
 	}
 	return missing, nil
 }
-
