@@ -30,11 +30,11 @@ func (b postgresBinaries) path(tool string) string { return filepath.Join(b.fold
 
 var postgresVersion = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// findPostgres picks an installation: for an existing cluster the one of its major version, else the one on PATH,
-// else the newest below the packages' folders. It refuses with ErrNoPostgres.
-func findPostgres(ctx context.Context, clusterMajor int) (postgresBinaries, error) {
+// findPostgres picks an installation from folders (best first): for an existing cluster the first of its major version,
+// else the first that we can use. It refuses with ErrNoPostgres.
+func findPostgres(ctx context.Context, folders []string, clusterMajor int) (postgresBinaries, error) {
 	var found []postgresBinaries
-	for _, folder := range postgresFolders() {
+	for _, folder := range folders {
 		if binaries, ok := inspectPostgres(ctx, folder); ok {
 			found = append(found, binaries)
 		}
@@ -54,7 +54,7 @@ func findPostgres(ctx context.Context, clusterMajor int) (postgresBinaries, erro
 		"install it (apt-get install postgresql-%d)", clusterMajor, found[0].major, clusterMajor)
 }
 
-// postgresFolders lists the folders that may hold a server, best first.
+// postgresFolders lists the folders that may hold a server: the one on PATH, then those of packages, newest first.
 func postgresFolders() []string {
 	var folders []string
 	if onPath, err := exec.LookPath("postgres"); err == nil {

@@ -42,7 +42,7 @@ func locateCluster(ctx context.Context, data string) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.binaries, err = findPostgres(ctx, major); err != nil {
+	if c.binaries, err = findPostgres(ctx, postgresFolders(), major); err != nil {
 		return nil, err
 	}
 	return c, c.makeSocketFolder()
@@ -102,20 +102,17 @@ func (c *cluster) major() (int, error) {
 	return major, nil
 }
 
-// makeSocketFolder makes the folder that only we and the server enter. Its name is the same after each start.
+// makeSocketFolder makes the folder that only we and the server enter. Its name is the same after each start. It is not
+// in the user's own runtime folder, which goes when the user signs out while we go on.
 func (c *cluster) makeSocketFolder() error {
 	name := "toasoan-" + shortHash(c.folder)
-	var parents []string
-	if os.Geteuid() == 0 {
-		parents = append(parents, "/run")
-	} else if runtime := os.Getenv("XDG_RUNTIME_DIR"); runtime != "" {
-		parents = append(parents, runtime)
+	candidates := []string{filepath.Join(c.data, "run"), filepath.Join(os.TempDir(), name), filepath.Join("/tmp", name)}
+	if c.account.borrowed {
+		candidates[0] = filepath.Join("/run", name)
 	}
-	parents = append(parents, os.TempDir(), "/tmp")
 	var failed error
-	for _, parent := range parents {
-		folder := filepath.Join(parent, name)
-		if len(folder) > 80 { // leaves room for /.s.PGSQL.65535.lock
+	for _, folder := range candidates {
+		if len(folder) > longestSocketFolder {
 			continue
 		}
 		err := c.account.privateFolder(folder)
@@ -127,6 +124,9 @@ func (c *cluster) makeSocketFolder() error {
 	}
 	return fmt.Errorf("make a folder for the database socket: %w", failed)
 }
+
+// longestSocketFolder leaves room for /.s.PGSQL.5432 and its lock file in the 107 bytes of a socket's path.
+const longestSocketFolder = 85
 
 // create makes the cluster unless it is there. It is made beside its place and moved there when it is whole, so that
 // a crash in between leaves no half cluster.

@@ -27,7 +27,7 @@ const (
 var pages = template.Must(template.New("").Option("missingkey=error").Funcs(template.FuncMap{
 	"when": func(t time.Time) string { return t.In(vietnam).Format("02/01/2006 15:04") },
 	"iso":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"size": sizeText, "people": peopleText, "segments": segments,
+	"size": sizeText, "people": peopleText, "segments": segments, "recipient": recipient,
 }).ParseFS(pageFiles, "pages/*.html"))
 
 // frame is what every page has.
@@ -195,6 +195,16 @@ func (h *handler) static() http.Handler {
 		}
 		files.ServeHTTP(w, r)
 	})
+}
+
+// recipient is whom the list shows: the first of the header, else of the envelope.
+func recipient(s Summary) Address {
+	for _, list := range [][]Address{s.To, s.Cc, s.Bcc} {
+		if len(list) > 0 {
+			return list[0]
+		}
+	}
+	return Address{}
 }
 
 func peopleText(list []Address) string {
