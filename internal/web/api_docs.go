@@ -9,7 +9,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"toasoan/internal/locale"
 	"toasoan/newsroom"
 )
 
@@ -215,66 +214,4 @@ func docsType(s *huma.Schema) (kind, ref string) {
 func docsRef(s *huma.Schema) string {
 	_, name, _ := strings.Cut(s.Ref, "schemas/")
 	return name
-}
-
-// describeAPI is the description as docs/api.md carries it.
-func (s *Server) describeAPI() string {
-	var b strings.Builder
-	l := locale.For("en")
-	b.WriteString("# The API\n\nMade from the Go types by `go test ./internal/web -run TestAPIDocument -update`; the same as `/api/openapi.json`, and as `/api/docs` for reading.\n\n")
-	b.WriteString(s.api.docs.About + "\n\n")
-	b.WriteString("`Authorization: Bearer toasoan_…` on every request; scopes `write` (articles, as the token's owner), `decide` (approve, refuse, withdraw; issued with the own PIN), `admin` (subscribers, imports, recipients). A token may ask " +
-		fmt.Sprintf("%d times at once and then %d times a second; beyond that 429 with `Retry-After`.\n\n", apiBurst, int(1/apiEvery.Seconds())))
-	for _, g := range s.api.docs.Groups {
-		fmt.Fprintf(&b, "## %s\n\n", g.Name)
-		for _, v := range g.Verbs {
-			fmt.Fprintf(&b, "### `%s %s`\n\n%s %s\n\n", v.Method, v.Path, v.Summary, v.About)
-			if v.BodyType != "" {
-				fmt.Fprintf(&b, "Body: `%s` (%s).\n\n", v.BodyType, v.Body)
-			} else if v.Body != "" {
-				fmt.Fprintf(&b, "Body: %s.\n\n", v.Body)
-			}
-			docsTable(&b, v.Fields)
-			var answers []string
-			for _, a := range v.Answers {
-				if a.Type != "" && a.Type != "Problem" {
-					answers = append(answers, a.Status+" `"+a.Type+"`")
-				} else {
-					answers = append(answers, a.Status)
-				}
-			}
-			fmt.Fprintf(&b, "Answers: %s.\n\n", strings.Join(answers, ", "))
-		}
-	}
-	b.WriteString("## Types\n\n")
-	for _, t := range s.api.docs.Types {
-		if len(t.Fields) == 0 {
-			continue
-		}
-		fmt.Fprintf(&b, "### %s\n\n", t.Name)
-		docsTable(&b, t.Fields)
-	}
-	b.WriteString("## Codes of problems\n\n| code | status | sentence |\n|---|---|---|\n")
-	for _, c := range apiCodes(l) {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c.Code, c.Status, c.Text)
-	}
-	return b.String()
-}
-
-func docsTable(b *strings.Builder, fields []apiDocsField) {
-	if len(fields) == 0 {
-		return
-	}
-	b.WriteString("| name | type | |\n|---|---|---|\n")
-	for _, f := range fields {
-		name, about := "`"+f.Name+"`", f.About
-		if f.Required {
-			name += " *"
-		}
-		if f.In != "" {
-			about = strings.TrimSpace("(" + f.In + ") " + about)
-		}
-		fmt.Fprintf(b, "| %s | %s | %s |\n", name, f.Type, strings.ReplaceAll(about, "|", `\|`))
-	}
-	b.WriteString("\n")
 }
