@@ -38,7 +38,7 @@ export function cleanPaste(html: string, ownOrigin = location.origin): Pasted {
 function inert(html: string): string {
   return html
     .replace(/<!--[\s\S]*?-->|<!\[(?:if|endif)[\s\S]*?\]>|<style[\s\S]*?<\/style\s*>|<\/?[ovwm]:[^>]*>/gi, "")
-    .replace(/<[a-z](?:"[^"]*"|'[^']*'|[^>"'])*>/gi, (tag) => tag.replace(/\sstyle\s*=/gi, " data-style="));
+    .replace(/<[a-z](?:"[^"]*"|'[^']*'|[^>"'])*>/gi, (tag) => tag.replace(/\sstyle\s*=/gi, " data-style=").replace(/\son[a-z]+\s*=/gi, " data-on="));
 }
 
 const styleOf = (e: Element) => e.getAttribute("data-style") ?? "";
