@@ -144,3 +144,22 @@ type Colleague struct {
 func (c Colleague) Reviews(section string) bool {
 	return slices.Contains(c.Roles, RoleReviewer) && (len(c.Sections) == 0 || slices.Contains(c.Sections, section))
 }
+
+// DeskIssue is a mail issue as the desk shows it.
+type DeskIssue struct {
+	Issue
+	Title  string // of the article
+	Counts IssueCounts
+	Faults []DeliveryFault
+}
+
+// DeliveryFault is one kind of trouble in an issue and how many mails had it.
+type DeliveryFault struct {
+	State    DeliveryState
+	Code     int
+	Enhanced string
+	Reply    string // the relay's words, without addresses
+	Attempt  int
+	Next     *time.Time
+	Count    int
+}

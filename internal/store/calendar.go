@@ -150,6 +150,9 @@ func dayTime(d newsroom.Date) time.Time {
 	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC)
 }
 
+// ReadCalendar is the package's function, for whoever holds a Store only.
+func (s *Store) ReadCalendar(r io.Reader) ([]newsroom.CalendarDay, error) { return ReadCalendar(r) }
+
 // ReadCalendar reads days from CSV: date (YYYY-MM-DD or DD/MM/YYYY), kind (off, working, nghỉ, làm), name; with or without a heading.
 // Every wrong line is named at once, by its number.
 func ReadCalendar(r io.Reader) ([]newsroom.CalendarDay, error) {

@@ -65,6 +65,12 @@ func (s *Store) recoveryHash(userID, code string) []byte {
 	return s.keys.MAC("recovery/"+userID, code)
 }
 
+// NewTOTP is a fresh secret for an authenticator; TOTPWords is it as people type it and as the QR code says it.
+func (s *Store) NewTOTP() []byte { return secret.NewTOTP() }
+func (s *Store) TOTPWords(key []byte, issuer, account string) (text, url string) {
+	return secret.TOTPText(key), secret.TOTPURL(key, issuer, account)
+}
+
 // SealTOTP and OpenTOTP carry a secret that is not yet enrolled through the session.
 func (s *Store) SealTOTP(key []byte) []byte             { return s.keys.Seal(key) }
 func (s *Store) OpenTOTP(sealed []byte) ([]byte, error) { return s.keys.Open(sealed) }

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/newsroom"
+)
+
+const (
+	issueTitle    = `coalesce((SELECT title FROM articles WHERE articles.id = i.article_id), i.subject)`
+	sqlDeskIssues = `
+	SELECT ` + issueColumns + `, ` + issueTitle + ` FROM mail_issues i
+	WHERE (@article = '' OR i.article_id = @article) AND (@n = 0 OR i.n = @n) ORDER BY i.opened_at DESC LIMIT @limit`
+	sqlDeskIssue       = `SELECT ` + issueColumns + `, ` + issueTitle + ` FROM mail_issues i WHERE i.id = @id`
+	sqlDeskIssueCounts = `SELECT ` + countColumns + ` FROM mail_deliveries WHERE issue_id = @id`
+	sqlDeskIssueFaults = `
+	SELECT state, smtp_code, enhanced, reply, attempt, next_attempt, count(*)::int FROM mail_deliveries
+	WHERE issue_id = @id AND state IN ('soft', 'hard', 'expired', 'in_doubt', 'in_doubt_resent')
+	GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 7 DESC, 1 LIMIT 100`
+)
+
+// DeskIssues lists mail issues, newest first: all (articleID "", n 0), an article's, or those of one publication.
+func (s *Store) DeskIssues(ctx context.Context, articleID string, n int64, limit int) ([]newsroom.DeskIssue, error) {
+	rows, _ := s.db.Query(ctx, sqlDeskIssues, args{"article": articleID, "n": n, "limit": limit})
+	list, err := pgx.CollectRows(rows, collectDeskIssue)
+	if err != nil {
+		return nil, fmt.Errorf("list issues: %w", err)
+	}
+	for i := range list {
+		if list[i].Counts, err = s.deskIssueCounts(ctx, list[i].ID); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// DeskIssue returns one issue with its counts and what went wrong, without anybody's address; or newsroom.ErrNotFound.
+func (s *Store) DeskIssue(ctx context.Context, id string) (newsroom.DeskIssue, error) {
+	rows, _ := s.db.Query(ctx, sqlDeskIssue, args{"id": id})
+	one, err := pgx.CollectExactlyOneRow(rows, collectDeskIssue)
+	if err != nil {
+		return one, fmt.Errorf("issue %s: %w", id, notFound(err))
+	}
+	if one.Counts, err = s.deskIssueCounts(ctx, id); err != nil {
+		return one, err
+	}
+	rows, _ = s.db.Query(ctx, sqlDeskIssueFaults, args{"id": id})
+	if one.Faults, err = pgx.CollectRows(rows, pgx.RowToStructByPos[newsroom.DeliveryFault]); err != nil {
+		return one, fmt.Errorf("faults of issue %s: %w", id, err)
+	}
+	return one, nil
+}
+
+func collectDeskIssue(row pgx.CollectableRow) (d newsroom.DeskIssue, err error) {
+	d.Issue, err = scanIssue(row, &d.Title)
+	return d, err
+}
+
+func (s *Store) deskIssueCounts(ctx context.Context, id string) (c newsroom.IssueCounts, err error) {
+	if err := s.db.QueryRow(ctx, sqlDeskIssueCounts, args{"id": id}).Scan(countsInto(&c)...); err != nil {
+		return c, fmt.Errorf("counts of issue %s: %w", id, err)
+	}
+	return c, nil
+}
