@@ -13,12 +13,14 @@ import (
 type Store interface {
 	apiStore
 	deciding
+	deskStore
 	portalStore
 }
 
 // Dispatch is what the handlers ask of the workflows. Each room adds its line.
 type Dispatch interface {
 	apiDispatch
+	deskDispatch
 	mover
 	postman
 }
@@ -39,6 +41,7 @@ type postman interface {
 // rooms is what each room of the server keeps for itself. Each room adds its line here and in open.
 type rooms struct {
 	api    apiRoom
+	desk   desk
 	portal portal
 }
 
@@ -51,6 +54,7 @@ func (s *Server) roomFuncs(language) []template.FuncMap {
 func (s *Server) open() error {
 	return errors.Join(
 		s.openAPI(),
+		s.openDesk(),
 		s.openPortal(),
 	)
 }

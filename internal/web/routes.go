@@ -3,6 +3,8 @@ package web
 import (
 	"net/http"
 	"time"
+
+	"toasoan/newsroom"
 )
 
 // routes is every address of the product, in one screenful. page: an ordinary page; long: streams and uploads.
@@ -55,8 +57,68 @@ func (s *Server) routes() {
 	s.on("POST /duyet/{token}", s.page(s.limit("decide", 2*time.Second, 20, s.postDecide)))
 	s.on("GET /khong-phai-toi/{token}", s.page(s.getNotMe))
 	s.on("POST /khong-phai-toi/{token}", s.page(s.postNotMe))
+	s.on("GET /mat-khau/{token}", s.page(s.getLink(newsroom.LinkPassword)))
+	s.on("POST /mat-khau/{token}", s.page(s.limit("account-link", 5*time.Second, 10, s.postLink(newsroom.LinkPassword))))
+	s.on("GET /ma-pin/{token}", s.page(s.getLink(newsroom.LinkPIN)))
+	s.on("POST /ma-pin/{token}", s.page(s.limit("account-link", 5*time.Second, 10, s.postLink(newsroom.LinkPIN))))
 
-	// Desk.
+	// Desk. door: nobody is signed in yet; staff: somebody is, with one of the roles named.
+	admin, bureau := []newsroom.Role{newsroom.RoleAdmin}, []newsroom.Role{newsroom.RoleReviewer, newsroom.RoleLeader, newsroom.RoleAdmin}
+	writers := []newsroom.Role{newsroom.RoleReporter, newsroom.RoleContributor, newsroom.RoleReviewer}
+	s.on("GET /desk/sign-in", s.door(s.getSignIn))
+	s.on("POST /desk/sign-in", s.door(s.limit("sign-in", 3*time.Second, 30, s.postSignIn)))
+	s.on("GET /desk/code", s.door(s.getCode))
+	s.on("POST /desk/code", s.door(s.limit("code", 10*time.Second, 10, s.postCode)))
+	s.on("POST /desk/sign-out", s.door(s.postSignOut))
+	s.on("GET /desk/forgot", s.door(s.getForgot))
+	s.on("POST /desk/forgot", s.door(s.limit("forgot", time.Minute, 5, s.postForgot)))
+	s.on("GET /desk/start", s.door(s.getStart))
+	s.on("POST /desk/start", s.door(s.limit("start", 5*time.Second, 20, s.postStart)))
+	s.on("GET /desk", s.staff(s.getWork))
+	s.on("GET /desk/live", s.staffLong(0, s.getLive))
+	s.on("GET /desk/board", s.staff(s.getBoard))
+	s.on("GET /desk/plan", s.staff(s.getPlan))
+	s.on("GET /desk/articles", s.staff(s.getArticles))
+	s.on("POST /desk/articles", s.staffLong(editorBody, s.postNewArticle, writers...))
+	s.on("GET /desk/articles/new", s.staff(s.getNewArticle, writers...))
+	s.on("GET /desk/articles/{id}", s.staff(s.getDeskArticle))
+	s.on("PUT /desk/articles/{id}", s.staffLong(editorBody, s.putDraft))
+	s.on("POST /desk/articles/{id}", s.staffLong(uploadBody, s.postDraft))
+	s.on("GET /desk/articles/{id}/edit", s.staff(s.getEdit))
+	s.on("GET /desk/articles/{id}/preview", s.staff(s.getPreview))
+	s.on("GET /desk/articles/{id}/compare", s.staff(s.getCompare))
+	s.on("GET /desk/articles/{id}/revisions/{n}", s.staff(s.getRevision))
+	s.on("GET /desk/articles/{id}/moves/{key}", s.staff(s.getMove))
+	s.on("POST /desk/articles/{id}/moves", s.staff(s.postMove))
+	s.on("GET /desk/publications/{id}/{n}", s.staff(s.getDeskPublication))
+	s.on("POST /desk/publications/{id}/{n}", s.staff(s.postDeskPublication, bureau...))
+	s.on("GET /desk/issues", s.staff(s.getDeskIssues, bureau...))
+	s.on("GET /desk/issues/{id}", s.staff(s.getDeskIssue, bureau...))
+	s.on("POST /desk/media", s.staffLong(uploadBody, s.postMedia, writers...))
+	s.on("GET /desk/files/{sha}", s.staff(s.getDeskFile))
+	s.on("GET /desk/account", s.staff(s.getAccount))
+	s.on("POST /desk/account", s.staff(s.postAccount))
+	s.on("GET /desk/account/totp", s.staff(s.getTOTP))
+	s.on("POST /desk/account/totp", s.staff(s.postTOTP))
+	s.on("GET /desk/admin", s.staff(s.getAdmin, admin...))
+	s.on("POST /desk/admin", s.staff(s.postAdmin, admin...))
+	s.on("GET /desk/admin/users", s.staff(s.getUsers, admin...))
+	s.on("POST /desk/admin/users", s.staff(s.postUser, admin...))
+	s.on("GET /desk/admin/users/new", s.staff(s.getUser, admin...))
+	s.on("GET /desk/admin/users/{id}", s.staff(s.getUser, admin...))
+	s.on("POST /desk/admin/users/{id}", s.staff(s.postUser, admin...))
+	s.on("GET /desk/admin/sections", s.staff(s.getAdminSections, admin...))
+	s.on("POST /desk/admin/sections", s.staff(s.postAdminSections, admin...))
+	s.on("GET /desk/admin/offices", s.staff(s.getOffices, admin...))
+	s.on("POST /desk/admin/offices", s.staff(s.postOffices, admin...))
+	s.on("GET /desk/admin/calendar", s.staff(s.getCalendar, admin...))
+	s.on("POST /desk/admin/calendar", s.staffLong(2<<20, s.postCalendar, admin...))
+	s.on("GET /desk/admin/policies", s.staff(s.getPolicies, admin...))
+	s.on("GET /desk/admin/policies/{section}", s.staff(s.getPolicy, admin...))
+	s.on("POST /desk/admin/policies/{section}", s.staff(s.postPolicy, admin...))
+	s.on("GET /desk/admin/trouble", s.staff(s.getTrouble, admin...))
+	s.on("POST /desk/admin/trouble/alerts", s.staff(s.postAlert, admin...))
+	s.on("POST /desk/admin/trouble/events", s.staff(s.postParked, admin...))
 
 	// API: the verbs below /api/v1 are listed in the api…Verbs functions, described at /api/openapi.json.
 	s.on("/api/v1/", http.HandlerFunc(s.serveAPI))

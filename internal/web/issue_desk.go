@@ -1,0 +1,100 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"toasoan/newsroom"
+)
+
+// issueStore is what the pages about mail runs ask of the database.
+type issueStore interface {
+	DeskIssues(ctx context.Context, articleID string, n int64, limit int) ([]newsroom.DeskIssue, error)
+	DeskIssue(ctx context.Context, id string) (newsroom.DeskIssue, error)
+}
+
+// issueView is one mail issue with its equation.
+type issueView struct {
+	ID, URL, Title string
+	Kind, Status   string
+	State          string // class and icon
+	Opened         string
+	List           string
+	Counts         newsroom.IssueCounts
+	Done           int // in a final state
+	Failed         int
+	Balanced       bool
+	Why            string
+	Faults         []faultView
+}
+
+type faultView struct {
+	State, Reply, Next string
+	Count              int
+}
+
+func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
+	c := d.Counts
+	v := issueView{
+		ID: d.ID, URL: "/desk/issues/" + d.ID, Title: d.Title, Kind: o.l.T("issue.kind_" + d.Kind), Status: o.l.T("issue." + d.Status),
+		Opened: o.l.DateTime(d.OpenedAt), List: o.section(d.List), Counts: c, Done: c.Candidates - c.Waiting, Failed: c.Hard + c.Expired + c.InDoubt,
+		Balanced: c.Balanced(), Why: d.Why,
+	}
+	switch d.Status {
+	case "done":
+		v.State = "approved"
+	case "paused", "aborted":
+		v.State = "failed"
+	default:
+		v.State = "awaiting_approval"
+	}
+	for _, f := range d.Faults {
+		one := faultView{State: o.l.T("delivery." + string(f.State)), Reply: f.Reply, Count: f.Count}
+		if f.Next != nil {
+			one.Next = o.l.DateTime(*f.Next)
+		}
+		v.Faults = append(v.Faults, one)
+	}
+	return v
+}
+
+func (s *Server) issuesOf(r *http.Request, articleID string, n int64) ([]issueView, error) {
+	o, err := s.lists(r)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Store.DeskIssues(r.Context(), articleID, n, 100)
+	if err != nil {
+		return nil, err
+	}
+	var views []issueView
+	for _, one := range list {
+		views = append(views, s.issueView(o, one))
+	}
+	return views, nil
+}
+
+// issuesPage is the page "desk/issues".
+type issuesPage struct{ Issues []issueView }
+
+// getDeskIssues handles GET /desk/issues.
+func (s *Server) getDeskIssues(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
+	issues, err := s.issuesOf(r, "", 0)
+	if err != nil {
+		return err
+	}
+	return s.deskPage(w, r, me, http.StatusOK, "desk/issues", "issues", issuesPage{issues})
+}
+
+// getDeskIssue handles GET /desk/issues/{id}.
+func (s *Server) getDeskIssue(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
+	one, err := s.Store.DeskIssue(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	o, err := s.lists(r)
+	if err != nil {
+		return err
+	}
+	return s.deskPage(w, r, me, http.StatusOK, "desk/issue", "issues", s.issueView(o, one))
+}
