@@ -186,6 +186,7 @@ func (a *app) courier() (*mail.Courier, *mail.Composer, error) {
 	}
 	return mail.NewCourier(a.store, composer, relay, mail.Options{
 		Connections: c.Mail.Connections, Rate: c.Mail.Rate, Hold: c.Mail.InDoubt == "hold", Log: a.log, Alert: a.alert,
+		Waits: mail.DefaultWaits().Scaled(float64(c.TimeScale)),
 	}), composer, nil
 }
 

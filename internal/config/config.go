@@ -34,6 +34,7 @@ type Config struct {
 	MailboxListen  string
 	MetricsListen  string
 	UIListen       string
+	TimeScale      int
 	LogFormat      string
 	LogLevel       string
 }

@@ -59,6 +59,7 @@ var settings = []setting{
 	{"MAIL_RATE", "50", "mails per second for the whole installation, 0: no cap", false, number(func(c *Config) *int { return &c.Mail.Rate }, 0, 100_000)},
 	{"MAIL_CONNECTIONS", "8", "connections to the relay for the whole installation", false, number(func(c *Config) *int { return &c.Mail.Connections }, 1, 64)},
 	{"MAIL_IN_DOUBT", "resend_once", "newsletters without an answer after the dot: resend_once or hold", false, oneOf(func(c *Config) *string { return &c.Mail.InDoubt }, "resend_once", "hold")},
+	{"TOASOAN_TIME_SCALE", "1", "divides every wait of the mail lanes: for fault drills only", false, number(func(c *Config) *int { return &c.TimeScale }, 1, 10_000)},
 	{"DKIM_DOMAIN", "", "domain that signs (default: the sender's)", false, text(func(c *Config) *string { return &c.Mail.DKIMDomain })},
 	{"DKIM_SELECTOR", "", "selector of the DKIM key; empty: the relay signs", false, text(func(c *Config) *string { return &c.Mail.DKIMSelector })},
 	{"DKIM_KEY_FILE", "", "PEM file with the DKIM key (RSA or Ed25519)", false, text(func(c *Config) *string { return &c.Mail.DKIMKeyFile })},
