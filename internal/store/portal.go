@@ -127,7 +127,7 @@ const (
 // Sizes of the front page's parts.
 const (
 	frontNewest  = 12
-	frontBlock   = 5
+	frontBlock   = 4
 	frontNotices = 6
 )
 
@@ -389,6 +389,11 @@ func (s *Store) Related(ctx context.Context, id string, topics, tags []string, l
 	return s.items(ctx, "articles related to "+id, sqlRelated, args{
 		"id": id, "topics": slugs(topics), "tags": slugs(tags), "limit": limit,
 	})
+}
+
+// NewestArticles lists the newest live articles of all sections.
+func (s *Store) NewestArticles(ctx context.Context, limit int) ([]newsroom.PortalItem, error) {
+	return s.items(ctx, "newest articles", sqlNewest, args{"but": "", "limit": limit})
 }
 
 const sqlOlder = `

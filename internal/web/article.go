@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ type publicArticleStore interface {
 	PortalArticle(ctx context.Context, id string) (newsroom.PortalArticle, error)
 	Related(ctx context.Context, id string, topics, tags []string, limit int) ([]newsroom.PortalItem, error)
 	Older(ctx context.Context, id, section string, before time.Time, limit int) ([]newsroom.PortalItem, error)
+	NewestArticles(ctx context.Context, limit int) ([]newsroom.PortalItem, error)
 	ArticleViews(ctx context.Context, ids []string) (map[string]int64, error)
 }
 
@@ -24,6 +26,7 @@ type publicArticleStore interface {
 const (
 	relatedSize = 4
 	olderSize   = 8
+	newestSize  = 6
 )
 
 // publicArticlePage is what the pages "article", "article_print" and "withdrawn" show.
@@ -42,6 +45,7 @@ type publicArticlePage struct {
 	Files      []fileView
 	Related    []story
 	Older      []story
+	Newest     []story // of all sections, beside the text
 	Corrected  bool
 	Changed    bool   // was changed after its first publication
 	Social     string // address of the picture for link previews, "" none
@@ -181,6 +185,12 @@ func (s *Server) publicPage(r *http.Request, a newsroom.PortalArticle, around bo
 	if err != nil {
 		return nil, err
 	}
+	newest, err := s.Store.NewestArticles(ctx, newestSize+1)
+	if err != nil {
+		return nil, err
+	}
+	newest = slices.DeleteFunc(newest, func(i newsroom.PortalItem) bool { return i.ID == a.ID })
+	p.Newest = tell.stories(newest[:min(len(newest), newestSize)], storyBare)
 	p.Related, p.Older = tell.stories(related, storySide), tell.stories(older, storyBare)
 	return p, nil
 }

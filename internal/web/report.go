@@ -49,6 +49,7 @@ type strangerForm struct {
 // articleBrief names the article that a form is about.
 type articleBrief struct {
 	ID, Title, URL string
+	Short          string // the beginning of the title
 }
 
 // fieldError is a sentence next to a field, and in the summary on top.
@@ -146,7 +147,9 @@ func (s *Server) briefArticle(w http.ResponseWriter, r *http.Request, rest strin
 	if err := stillThere(a); err != nil {
 		return nil, false, err
 	}
-	return &articleBrief{ID: a.ID, Title: a.Content.Title, URL: newsroom.ArticlePath(a.Slug, a.ID)}, false, nil
+	return &articleBrief{
+		ID: a.ID, Title: a.Content.Title, URL: newsroom.ArticlePath(a.Slug, a.ID), Short: text.Excerpt(a.Content.Title, 60),
+	}, false, nil
 }
 
 // getToFriend and postToFriend handle /tin/{article}/gui: the portal sends the article on, never in the visitor's name.
