@@ -221,6 +221,8 @@ func (j *job) pauseFor(why string) {
 func (j *job) lane(ctx context.Context, helper bool) {
 	l := &lane{job: j, helper: helper}
 	defer j.c.bulk.leave()
+	j.c.books.bulk.crowd.Add(1)
+	defer j.c.books.bulk.crowd.Add(-1)
 	defer func() { j.c.bulk.put(l.conn) }()
 	for {
 		r, ok := j.take(ctx)
