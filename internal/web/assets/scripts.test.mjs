@@ -137,6 +137,17 @@ test("what is typed is saved, with the version it was typed over", async () => {
   assert.equal(saves()[1].headers["if-match"], first);
 });
 
+test("Enter in a field saves and presses no button", async () => {
+  await go("desk-compose");
+  const before = await page.$$eval("#people .person, #figures .figure-item", (all) => all.length);
+  await page.type("#ten1", " N");
+  await page.keyboard.press("Enter");
+  await until(() => document.querySelector("[data-save-state]").textContent.includes("Đã lưu lúc 15:30"));
+  assert.match(page.url(), /desk-compose$/);
+  assert.equal(await page.$$eval("#people .person, #figures .figure-item", (all) => all.length), before);
+  assert.equal(saves().length, 1);
+});
+
 test("a newer version stops saving, keeps the text and says why", async () => {
   await go("desk-compose");
   await page.evaluate(() => {

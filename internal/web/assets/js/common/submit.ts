@@ -1,4 +1,6 @@
-/** A pressed button shows that it was pressed, and a second press of the same form is not sent. */
+const stayMs = 10_000;
+
+/** A pressed button shows that it was pressed, and a second press of the same form is not sent while the first is under way. */
 export function submitOnce(): void {
   const sent = new Set<HTMLFormElement>();
   document.addEventListener("submit", (event) => {
@@ -8,11 +10,14 @@ export function submitOnce(): void {
       event.preventDefault();
       return;
     }
+    const button = event.submitter;
+    const release = () => {
+      sent.delete(form);
+      button?.removeAttribute("aria-busy");
+    };
     sent.add(form);
-    event.submitter?.setAttribute("aria-busy", "true");
-  });
-  addEventListener("pageshow", () => {
-    sent.clear();
-    for (const button of document.querySelectorAll("[aria-busy=true]")) button.removeAttribute("aria-busy");
+    button?.setAttribute("aria-busy", "true");
+    setTimeout(release, stayMs); // the answer was a file: the page stays and the form may be sent again
+    addEventListener("pageshow", release, { once: true });
   });
 }

@@ -5,6 +5,7 @@ import { t } from "../common/words";
 type State = "unsaved" | "saving" | "saved" | "failed" | "conflict" | "signed_out";
 
 const quietMs = 2_000;
+const stayMs = 10_000;
 const retryMs = [5_000, 15_000, 60_000];
 
 /** Saves a form while somebody writes, tells the truth about it, and lets no unsaved word be lost on leaving. */
@@ -112,7 +113,9 @@ export function autosave(form: HTMLFormElement): void {
     clearTimeout(timer);
     localStorage.removeItem(key);
   });
-  addEventListener("pageshow", () => (leaving = false));
+  const stayed = () => (leaving = false);
+  addEventListener("pageshow", stayed);
+  form.addEventListener("submit", () => setTimeout(stayed, stayMs)); // the answer was a file, or none came
   addEventListener("online", () => void save());
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden" && !leaving) void save();
@@ -122,7 +125,12 @@ export function autosave(form: HTMLFormElement): void {
     keep();
     event.preventDefault();
   });
-  form.addEventListener("save-now", () => void save());
+  // Enter in a one-line field would press the form's first button, whatever that moves or removes.
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement) || event.target.type === "submit") return;
+    event.preventDefault();
+    void save();
+  });
 
   offerKept(form, key);
 }

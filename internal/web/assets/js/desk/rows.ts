@@ -26,7 +26,7 @@ export function rows(list: HTMLElement): void {
     const at = item ? items().indexOf(item) : -1;
     switch (button.dataset.row) {
       case "add":
-        add().querySelector<HTMLElement>("input, textarea")?.focus();
+        add().querySelector<HTMLElement>("input:not([type=hidden]), textarea, select")?.focus();
         break;
       case "up":
         if (at > 0) items()[at - 1].before(item!);
