@@ -46,6 +46,10 @@ type temporalLaunch struct {
 
 // newTemporal chooses the ports, so that the address is known before the server runs.
 func newTemporal(s *Stack, o Options) (*temporalServer, error) {
+	pidPath := filepath.Join(s.data, "temporald.pid")
+	if _, err := stopLeftover(pidPath, syscall.SIGTERM, 15*time.Second); err != nil { // it holds the port
+		return nil, err
+	}
 	port, err := reservePort(or(o.TemporalListen, temporalListen))
 	if err != nil {
 		return nil, fmt.Errorf("temporal: %w", err)
@@ -60,14 +64,11 @@ func newTemporal(s *Stack, o Options) (*temporalServer, error) {
 	t.child = &child{
 		name: "temporald", log: s.log, onOurDeath: syscall.SIGTERM,
 		logPath:   filepath.Join(s.data, "logs", "temporald.log"),
-		pidPath:   filepath.Join(s.data, "temporald.pid"),
+		pidPath:   pidPath,
 		stopSteps: []stopStep{{syscall.SIGTERM, 15 * time.Second}},
 	}
 	var launch temporalLaunch
 	t.child.command = func(ctx context.Context) (*exec.Cmd, error) {
-		if _, err := stopLeftover(t.child.pidPath, syscall.SIGTERM, 15*time.Second); err != nil {
-			return nil, err
-		}
 		program, err := findTemporal(o.TemporalBinary)
 		if err != nil {
 			return nil, err
