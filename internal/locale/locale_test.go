@@ -34,7 +34,7 @@ func TestLanguagesHaveTheSameKeysAndPlaceholders(t *testing.T) {
 
 func TestSentencesAreClean(t *testing.T) {
 	t.Parallel()
-	name := regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$`)
+	name := regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_-]+)+$`)
 	for _, l := range []*Locale{vi, en} {
 		for key, s := range l.text {
 			switch {

@@ -478,9 +478,15 @@ func TestDropsAtEveryStep(t *testing.T) {
 						}
 						return smtpfake.Action{}
 					})
-					for range 5 {
-						if out := b.send(t, id, 0); !out.More && out.Counts.Waiting == 0 {
+					for range 20 { // a mail under which three connections died waits like one that was refused
+						out := b.send(t, id, 0)
+						if out.Counts.Waiting == 0 {
 							break
+						}
+						if out.Next != nil {
+							if err := sleep(t.Context(), time.Until(*out.Next)); err != nil {
+								t.Fatal(err)
+							}
 						}
 					}
 					counts, _, _, _ := b.ledger.Chunk(t.Context(), id, 0)
