@@ -5,11 +5,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/wneessen/go-mail/smtp"
@@ -358,125 +356,4 @@ func (c *Conn) dotReply() (Reply, *StepError) {
 		c.Abort()
 	}
 	return said, failed
-}
-
-func (c *Conn) sayChunk(m Message) {
-	c.line("BDAT " + strconv.Itoa(len(m.Raw)))
-	_, _ = c.out.Write(m.Raw) // its error comes back from the flush
-}
-
-func (c *Conn) mailFrom(m Message) {
-	said := "MAIL FROM:<" + m.From + ">"
-	if c.size > 0 {
-		said += " SIZE=" + strconv.Itoa(len(m.Raw))
-	}
-	if c.dsn {
-		said += " RET=HDRS"
-	}
-	c.line(said)
-}
-
-func (c *Conn) rcptTo(m Message) {
-	said := "RCPT TO:<" + m.To + ">"
-	if c.dsn {
-		said += " NOTIFY=FAILURE"
-	}
-	c.line(said)
-}
-
-func (c *Conn) line(said string) {
-	_, _ = c.out.WriteString(said) // bufio keeps its first error for the flush
-	_, _ = c.out.WriteString("\r\n")
-}
-
-// ask flushes what was said and hears one reply.
-func (c *Conn) ask(stage Stage) (Reply, *StepError) {
-	if failed := c.flush(stage, c.limits.Command); failed != nil {
-		return Reply{}, failed
-	}
-	return c.hear(stage)
-}
-
-func (c *Conn) flush(stage Stage, limit time.Duration) *StepError {
-	c.deadline(limit)
-	if err := c.out.Flush(); err != nil {
-		return c.broken(&StepError{Stage: stage, Err: err})
-	}
-	return nil
-}
-
-// hear reads one reply. 2xx and 354 are success, whatever else came is a StepError.
-func (c *Conn) hear(stage Stage) (Reply, *StepError) {
-	if c.in.Buffered() == 0 {
-		limit := c.limits.Command
-		if stage == StageDot {
-			limit = c.limits.Dot
-		}
-		c.deadline(limit)
-	}
-	said, err := readReply(c.in)
-	if err != nil {
-		return Reply{}, &StepError{Stage: stage, Err: fmt.Errorf("waiting for a reply: %w", err)}
-	}
-	if said.Code/100 != 2 && (said.Code != 354 || stage != StageData) {
-		return said, &StepError{Stage: stage, Reply: said}
-	}
-	return said, nil
-}
-
-// refused keeps the connection where the relay still answers, and breaks it where it does not.
-func (c *Conn) refused(e *StepError) *StepError {
-	if e.gone() {
-		c.Abort()
-	}
-	return e
-}
-
-func (c *Conn) broken(e *StepError) *StepError {
-	c.Abort()
-	return e
-}
-
-// watch bounds every step by the end of the context of the method that runs.
-type watch struct {
-	mu    sync.Mutex
-	turn  int       // one per method call: what comes late is not of this call
-	endAt time.Time // zero while the context lives
-}
-
-// until lets the end of ctx end the conversation: at once before the dot, where nothing can have been accepted; grace
-// later behind it, since the relay's answer is worth more than a few seconds. The returned function ends the watch.
-func (c *Conn) until(ctx context.Context, grace time.Duration) (stop func()) {
-	w := &c.watch
-	w.mu.Lock()
-	w.turn++
-	turn := w.turn
-	w.endAt = time.Time{}
-	w.mu.Unlock()
-	forget := context.AfterFunc(ctx, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.turn == turn {
-			w.endAt = time.Now().Add(grace)
-			_ = c.raw.SetDeadline(w.endAt)
-		}
-	})
-	return func() {
-		forget()
-		w.mu.Lock()
-		w.turn++
-		w.mu.Unlock()
-	}
-}
-
-// deadline gives the next step its time.
-func (c *Conn) deadline(limit time.Duration) {
-	w := &c.watch
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	at := time.Now().Add(limit)
-	if !w.endAt.IsZero() && w.endAt.Before(at) {
-		at = w.endAt
-	}
-	_ = c.raw.SetDeadline(at)
 }

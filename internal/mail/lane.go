@@ -1,0 +1,319 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"toasoan/newsroom"
+)
+
+// lane is one seat's work.
+func (j *job) lane(ctx context.Context, helper bool) {
+	l := &lane{job: j, helper: helper}
+	defer j.c.bulk.leave()
+	j.c.books.bulk.crowd.Add(1)
+	defer j.c.books.bulk.crowd.Add(-1)
+	defer func() { j.c.bulk.put(l.conn) }()
+	for {
+		r, ok := j.take(ctx)
+		if !ok {
+			break
+		}
+		if !l.wait(ctx) {
+			j.give(r)
+			j.yielded.Store(true)
+			break
+		}
+		if !l.send(ctx, r) {
+			break
+		}
+		if l.wanted() {
+			break
+		}
+	}
+	l.settle(ctx)
+}
+
+// lane is one connection's state between mails.
+type lane struct {
+	*job
+	helper bool // leaves as soon as another chunk has no seat at all
+	conn   *Conn
+	held   []Entry // results that wait for the next commit
+	spare  [2][]byte
+	flip   int
+}
+
+// wanted reports that somebody has more right to the seat.
+func (l *lane) wanted() bool { return l.helper && l.c.bulk.waiting.Load() > 0 }
+
+// wait waits for the pace, and writes down what is held if that takes long. false: stop.
+func (l *lane) wait(ctx context.Context) bool {
+	d, err := l.c.pace.take(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			l.failNow(err)
+		}
+		return false
+	}
+	if d >= l.c.o.Waits.Hold {
+		l.settle(ctx)
+	}
+	return sleep(ctx, d) == nil
+}
+
+// settle commits what is held.
+func (l *lane) settle(ctx context.Context) {
+	if len(l.held) == 0 {
+		return
+	}
+	if _, err := l.c.books.bulk.commit(ctx, l.held); err != nil {
+		l.failNow(err)
+	}
+	l.held = l.held[:0]
+	l.c.o.Failpoint("committed")
+}
+
+// send carries r and then, in the same breath, whatever follows while nothing has to be waited for. false: the lane ends.
+func (l *lane) send(ctx context.Context, r newsroom.Recipient) bool {
+	m, ok := l.render(ctx, r)
+	if !ok {
+		return true
+	}
+	if !l.connect(ctx) {
+		l.give(r)
+		return false
+	}
+	failed := l.conn.Load(ctx, m)
+	for {
+		if failed != nil {
+			return l.refused(ctx, r, failed)
+		}
+		l.c.o.Failpoint("loaded")
+		granted, ok := l.grant(ctx, r, m)
+		if !granted {
+			return ok
+		}
+		next, more := l.next(ctx)
+		if !more {
+			_, dot := l.conn.Dot(ctx)
+			l.c.o.Failpoint("dotted")
+			return l.done(ctx, r, dot)
+		}
+		_, dot, load := l.conn.DotThenLoad(ctx, next.m)
+		l.c.o.Failpoint("dotted")
+		ok = l.done(ctx, r, dot)
+		if !l.conn.Usable() && load == nil { // next was not even tried
+			l.give(next.r)
+			return ok
+		}
+		if !ok {
+			l.conn.Abort()
+			l.give(next.r)
+			return false
+		}
+		r, m, failed = next.r, next.m, load
+	}
+}
+
+// following is the mail that travels behind a dot.
+type following struct {
+	r newsroom.Recipient
+	m Message
+}
+
+// next takes and renders the next row if it may go right now on this connection.
+func (l *lane) next(ctx context.Context) (following, bool) {
+	if l.conn.Mails()+1 >= mostMails || l.wanted() || ctx.Err() != nil {
+		return following{}, false
+	}
+	r, ok := l.tryTake()
+	if !ok {
+		return following{}, false
+	}
+	if !l.c.pace.try() {
+		l.give(r)
+		return following{}, false
+	}
+	m, ok := l.render(ctx, r)
+	return following{r, m}, ok
+}
+
+// render makes the mail; one that cannot be made is refused for good, alone.
+func (l *lane) render(ctx context.Context, r newsroom.Recipient) (Message, bool) {
+	l.flip = 1 - l.flip // the mail before may still be on its way
+	m, err := l.issue.master.splice(l.spare[l.flip], r)
+	if err != nil {
+		failed := &StepError{Stage: StageCompose, Err: err}
+		l.c.o.Log.WarnContext(ctx, "newsletter cannot be composed", "issue_id", l.issue.id, "subscriber_id", r.SubscriberID, "error", err)
+		l.hold(Outcome{State: newsroom.DeliveryHard}, r, failed)
+		return Message{}, false
+	}
+	if l.c.composer.signer == nil {
+		l.spare[l.flip] = m.Raw
+	}
+	l.c.o.Failpoint("rendered")
+	return m, true
+}
+
+// connect makes sure of a connection, waiting within the budget for a relay that is away. false: stop.
+func (l *lane) connect(ctx context.Context) bool {
+	if l.conn != nil && (!l.conn.Usable() || l.conn.Mails() >= mostMails) {
+		if l.conn.Usable() {
+			l.conn.Quit()
+		}
+		l.conn = nil
+	}
+	for l.conn == nil {
+		limit, cancel := context.WithDeadline(ctx, l.end)
+		conn, _, err := l.c.bulk.get(limit)
+		cancel()
+		if err == nil {
+			l.conn = conn
+			return true
+		}
+		if len(l.held) > 0 {
+			l.settle(ctx)
+		}
+		failed, said := errors.AsType[*StepError](err)
+		if ctx.Err() != nil || l.stopped.Load() {
+			return false
+		}
+		if time.Now().After(l.end) || !said {
+			l.yielded.Store(true)
+			return false
+		}
+		outcome := Classify(failed)
+		l.c.o.Log.WarnContext(ctx, "relay not reached", "relay", l.c.bulk.relay.String(), "stage", string(failed.Stage), "error", failed)
+		if outcome.Slow {
+			l.c.pace.slow()
+		}
+		if outcome.Pause {
+			l.c.alert(ctx, outcome.Alert, map[string]string{"relay": l.c.bulk.relay.String(), "reply": failed.Reply.Text})
+			l.pauseFor(outcome.Alert)
+			return false
+		}
+	}
+	return true
+}
+
+// grant commits what is held together with r's dot. granted: the dot may be sent. Otherwise the mail was taken back from
+// the relay; ok says whether the lane goes on.
+func (l *lane) grant(ctx context.Context, r newsroom.Recipient, m Message) (granted, ok bool) {
+	if ctx.Err() != nil {
+		l.conn.Abort()
+		l.give(r)
+		return false, false
+	}
+	asked := time.Now()
+	l.held = append(l.held, Entry{
+		IssueID: l.issue.id, SubscriberID: r.SubscriberID, Lease: l.lease, State: newsroom.DeliveryDot, At: l.c.o.Now(), BodyHash: m.BodyHash[:],
+	})
+	states, err := l.c.books.bulk.commit(ctx, l.held)
+	l.held = l.held[:0]
+	if err != nil {
+		l.conn.Abort()
+		l.failNow(err)
+		return false, false
+	}
+	l.c.o.Failpoint("granted")
+	switch state := states[len(states)-1]; state {
+	case newsroom.DeliveryDot:
+		if time.Since(asked) > l.c.o.Waits.Guard {
+			l.conn.Abort()
+			return false, l.done(ctx, r, &StepError{Stage: StageBody, Err: errTooLate})
+		}
+		return true, true
+	case newsroom.DeliverySuppressed:
+		l.conn.Abort() // no dot, no delivery
+		return false, true
+	default: // fenced, paused or aborted: none of this chunk's rows may go
+		l.conn.Abort()
+		l.stopped.Store(true)
+		return false, false
+	}
+}
+
+// done holds the result of a dot, or of a dot that was permitted and not sent. false: the lane ends.
+func (l *lane) done(ctx context.Context, r newsroom.Recipient, failed *StepError) bool {
+	outcome := Classify(failed)
+	if failed != nil {
+		l.note(ctx, r, outcome, failed)
+	}
+	if outcome.State == newsroom.DeliveryPending {
+		if _, again := l.patience(r); !again {
+			outcome.State = newsroom.DeliverySoft
+		}
+	}
+	l.hold(outcome, r, failed)
+	switch outcome.State {
+	case newsroom.DeliveryInDoubt: // a doubt is written down at once
+		l.settle(ctx)
+	case newsroom.DeliveryPending:
+		l.settle(ctx)
+		l.reopen()
+		l.c.bulk.backOff()
+	default: // waits for the next commit
+	}
+	return l.judge(ctx, outcome)
+}
+
+// refused deals with a mail that did not come to its dot. false: the lane ends.
+func (l *lane) refused(ctx context.Context, r newsroom.Recipient, failed *StepError) bool {
+	outcome := Classify(failed)
+	if ctx.Err() != nil {
+		l.conn.Abort()
+		l.give(r)
+		return false
+	}
+	if outcome.State == newsroom.DeliveryPending { // nobody looked at the mail: its row stays claimed and is tried again
+		l.conn.Abort()
+		if outcome.Slow {
+			l.c.pace.slow()
+		}
+		if outcome.Pause {
+			l.give(r)
+			l.note(ctx, r, outcome, failed)
+			l.pauseFor(outcome.Alert)
+			return false
+		}
+		if tries, again := l.patience(r); again || failed.Reply.Code != 0 {
+			if tries > 1 {
+				l.c.bulk.backOff()
+			}
+			l.give(r)
+			return true
+		}
+		outcome.State = newsroom.DeliverySoft // connections keep dying under this one mail
+	}
+	l.note(ctx, r, outcome, failed)
+	l.hold(outcome, r, failed)
+	return l.judge(ctx, outcome)
+}
+
+// hold keeps a result for the next commit.
+func (l *lane) hold(outcome Outcome, r newsroom.Recipient, failed *StepError) {
+	entry := Entry{IssueID: l.issue.id, SubscriberID: r.SubscriberID, Lease: l.lease, At: l.c.o.Now()}
+	l.held = append(l.held, outcome.settle(entry, failed, r.Attempt, l.c.o.Waits.Retry, l.c.resendAfter()))
+}
+
+// note logs and alerts what a person should know of.
+func (l *lane) note(ctx context.Context, r newsroom.Recipient, outcome Outcome, failed *StepError) {
+	l.c.o.Log.WarnContext(ctx, "newsletter not accepted", "issue_id", l.issue.id, "subscriber_id", r.SubscriberID,
+		"stage", string(failed.Stage), "code", failed.Reply.Code, "error", failed)
+	l.c.alert(ctx, outcome.Alert, map[string]string{"issue_id": l.issue.id, "stage": string(failed.Stage), "reply": failed.Reply.Text})
+}
+
+// judge lets an outcome change the pace, or stop the issue when too many are refused for good. false: the lane ends.
+func (l *lane) judge(ctx context.Context, outcome Outcome) bool {
+	if outcome.Slow {
+		l.c.pace.slow()
+	}
+	if l.issue.tally.add(outcome.State == newsroom.DeliveryHard) {
+		l.c.alert(ctx, "hard_failures", map[string]string{"issue_id": l.issue.id})
+		l.pauseFor("hard_failures")
+		return false
+	}
+	return true
+}
