@@ -129,7 +129,7 @@ func temporalTLS(t config.Temporal) (*tls.Config, error) {
 // webServer is the portal, the desk and the API.
 func (a *app) webServer(ready ...web.Check) (*web.Server, error) {
 	return web.New(web.Options{
-		Store: a.store, Dispatch: a.dispatch, Bus: a.bus, Log: a.log, URL: a.config.URL, Secure: a.config.URL.Scheme == "https",
+		Store: a.store, Dispatch: a.dispatch, Bus: a.bus, Keys: a.keys, Log: a.log, URL: a.config.URL, Secure: a.config.URL.Scheme == "https",
 		Demo: a.config.Demo, TrustedProxies: a.config.TrustedProxies, Ready: ready,
 	})
 }

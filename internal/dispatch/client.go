@@ -9,6 +9,7 @@ import (
 
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
@@ -25,9 +26,10 @@ type Requests interface {
 
 // Client starts and addresses workflows. It is safe for concurrent use.
 type Client struct {
-	temporal client.Client
-	requests Requests
-	log      *slog.Logger
+	temporal  client.Client
+	namespace string
+	requests  Requests
+	log       *slog.Logger
 }
 
 // Options of Dial.
@@ -48,7 +50,7 @@ func Dial(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open temporal client: %w", err)
 	}
-	return &Client{temporal: c, requests: o.Requests, log: o.Log}, nil
+	return &Client{temporal: c, namespace: o.Namespace, requests: o.Requests, log: o.Log}, nil
 }
 
 // Temporal is the client underneath, for workers.
@@ -57,9 +59,9 @@ func (c *Client) Temporal() client.Client { return c.temporal }
 // Close gives the connection back.
 func (c *Client) Close() { c.temporal.Close() }
 
-// Check asks Temporal for a sign of life.
+// Check asks Temporal for a sign of life, and whether our namespace is there.
 func (c *Client) Check(ctx context.Context) error {
-	if _, err := c.temporal.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+	if _, err := c.temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: c.namespace}); err != nil {
 		return fmt.Errorf("temporal: %w", err)
 	}
 	return nil
