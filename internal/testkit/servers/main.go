@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -47,7 +48,7 @@ func run() int {
 
 // serve starts the servers, runs the command and gives its exit code.
 func serve(ctx context.Context, temporal string, command []string) (code int, err error) {
-	data := filepath.Join(os.TempDir(), "toasoan-testkit-"+strconv.Itoa(os.Geteuid()), "shared-"+strconv.Itoa(os.Getpid()))
+	data := filepath.Join(os.TempDir(), "toasoan-testkit-"+strconv.Itoa(os.Geteuid()), "shared-"+rand.Text()[:10])
 	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
 	o := standalone.Options{
 		Data: data, Postgres: true, Temporal: true, TemporalBinary: temporal, Throwaway: true,
