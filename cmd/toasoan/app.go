@@ -168,26 +168,26 @@ func (a *app) mailer() consumers.Mailer {
 }
 
 // courier is the engine that carries mails to the relay.
-func (a *app) courier() (*mail.Courier, *mail.Composer, error) {
+func (a *app) courier() (*mail.Courier, error) {
 	c := a.config
 	relay, err := mail.ParseRelay(c.SMTPURL)
 	if err != nil {
-		return nil, nil, fmt.Errorf("SMTP_URL: %w", err)
+		return nil, fmt.Errorf("SMTP_URL: %w", err)
 	}
 	signer, err := signer(c.Mail)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	composer, err := mail.NewComposer(mail.Settings{
 		From: c.Mail.From, FromTx: c.Mail.FromTX, ReplyTo: c.Mail.ReplyTo, BounceDomain: c.Mail.BounceDomain, Signer: signer,
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	return mail.NewCourier(a.store, composer, relay, mail.Options{
 		Connections: c.Mail.Connections, Rate: c.Mail.Rate, Hold: c.Mail.InDoubt == "hold", Log: a.log, Alert: a.alert,
 		Waits: mail.DefaultWaits().Scaled(float64(c.TimeScale)),
-	}), composer, nil
+	}), nil
 }
 
 func signer(m config.Mail) (*mail.Signer, error) {
@@ -203,7 +203,7 @@ func signer(m config.Mail) (*mail.Signer, error) {
 
 // worker runs the Temporal workers until ctx ends; it waits for Temporal as long as it takes.
 func (a *app) worker(ctx context.Context) error {
-	courier, composer, err := a.courier()
+	courier, err := a.courier()
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func (a *app) worker(ctx context.Context) error {
 		Outside: activities.Visitor{Base: a.config.CheckURL, HTTP: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		}}},
-		Mail: a.mailing(courier, composer), Log: a.log, Now: time.Now,
+		Mail: a.mailing(courier), Log: a.log, Now: time.Now,
 	}
 	for _, queue := range []struct {
 		name string

@@ -158,7 +158,7 @@ func (d *doctor) relay(ctx context.Context) (string, error) {
 	if err := d.config.Need("SMTP_URL"); err != nil {
 		return "", err
 	}
-	courier, _, err := (&app{config: d.config, log: logger(config.Config{LogLevel: "error"}, d.err)}).courier()
+	courier, err := (&app{config: d.config, log: logger(config.Config{LogLevel: "error"}, d.err)}).courier()
 	if err != nil {
 		return "", err
 	}

@@ -7,27 +7,11 @@ import (
 
 	"toasoan/activities"
 	"toasoan/internal/mail"
-	"toasoan/newsroom"
 )
 
-// mailing is the mail part of the activities: the ledger in the store, the courier and the composer behind one interface.
-func (a *app) mailing(courier *mail.Courier, composer *mail.Composer) activities.Mailing {
-	return activities.Mailing{Issues: a.store, Subscribers: a.store, Letters: a.store, Courier: postOffice{courier, composer}}
-}
-
-// postOffice is courier and composer together, as the activities call them.
-type postOffice struct {
-	*mail.Courier
-	composer *mail.Composer
-}
-
-// Compose makes the master copy of an issue.
-func (p postOffice) Compose(view newsroom.IssueView) (activities.IssueMaster, error) {
-	master, err := p.composer.NewMaster(view)
-	if err != nil {
-		return activities.IssueMaster{}, err
-	}
-	return activities.IssueMaster{Subject: master.Subject(), HTML: master.HTML(), Text: master.Text(), Hash: master.Hash()}, nil
+// mailing is the mail part of the activities.
+func (a *app) mailing(courier *mail.Courier) activities.Mailing {
+	return activities.Mailing{Issues: a.store, Subscribers: a.store, Letters: a.store, Courier: courier}
 }
 
 // alert puts what the courier cannot mend itself before the operator; the same trouble is one row.

@@ -34,7 +34,7 @@ func runAll(ctx context.Context, t terminal, arguments []string) (err error) {
 	n := &newsroomRun{terminal: t, began: time.Now()}
 	log := logger(c, t.err)
 	n.stack, err = standalone.Start(ctx, standalone.Options{
-		Data: c.Data, Postgres: c.DatabaseURL == "", NATS: c.NATSURL == "", Mailbox: c.SMTPURL == "",
+		Data: c.Data, Postgres: c.DatabaseURL == "" || c.Temporal.Address == "", NATS: c.NATSURL == "", Mailbox: c.SMTPURL == "",
 		Temporal: c.Temporal.Address == "", TemporalLater: true,
 		MailboxListen: c.MailboxListen, UIListen: c.UIListen, Log: log,
 	})
