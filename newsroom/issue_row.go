@@ -10,23 +10,6 @@ type IssueOpened struct {
 	Again      bool     // the event was handled before: nothing was done
 }
 
-// IssueRow is one newsletter in the desk's list.
-type IssueRow struct {
-	Issue
-	Title  string // of the article; "" for digests
-	Counts IssueCounts
-	Rate   float64 // mails a second over the last minute
-}
-
-// Failure groups what could not be delivered by its reason.
-type Failure struct {
-	State    DeliveryState
-	Code     int
-	Enhanced string
-	Stage    string
-	Count    int
-}
-
 // DeliveryRow is one recipient of an issue in the desk's table.
 type DeliveryRow struct {
 	SubscriberID string

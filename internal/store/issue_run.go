@@ -106,8 +106,14 @@ func (s *Store) CloseIssue(ctx context.Context, issueID string) (newsroom.Delive
 	return st, nil
 }
 
-// issueCounts are the stored counts of a closed issue, or the counted rows of an open one.
-func (s *Store) issueCounts(ctx context.Context, issueID string, stored []byte) (c newsroom.IssueCounts, err error) {
+const sqlStoredCounts = `SELECT counts FROM mail_issues WHERE id = @id`
+
+// issueCounts are the stored counts of a closed issue, the counted rows of an open one.
+func (s *Store) issueCounts(ctx context.Context, issueID string) (c newsroom.IssueCounts, err error) {
+	var stored []byte
+	if err := s.db.QueryRow(ctx, sqlStoredCounts, args{"id": issueID}).Scan(&stored); err != nil {
+		return c, fmt.Errorf("counts of issue %s: %w", issueID, notFound(err))
+	}
 	if stored != nil {
 		return c, json.Unmarshal(stored, &c)
 	}
