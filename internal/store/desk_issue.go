@@ -15,7 +15,6 @@ const (
 	SELECT ` + issueColumns + `, ` + issueTitle + ` FROM mail_issues i
 	WHERE (@article = '' OR i.article_id = @article) AND (@n = 0 OR i.n = @n) ORDER BY i.opened_at DESC LIMIT @limit`
 	sqlDeskIssue       = `SELECT ` + issueColumns + `, ` + issueTitle + ` FROM mail_issues i WHERE i.id = @id`
-	sqlDeskIssueCounts = `SELECT ` + countColumns + ` FROM mail_deliveries WHERE issue_id = @id`
 	sqlDeskIssueFaults = `
 	SELECT state, smtp_code, enhanced, reply, attempt, next_attempt, count(*)::int FROM mail_deliveries
 	WHERE issue_id = @id AND state IN ('soft', 'hard', 'expired', 'in_doubt', 'in_doubt_resent')
@@ -30,7 +29,7 @@ func (s *Store) DeskIssues(ctx context.Context, articleID string, n int64, limit
 		return nil, fmt.Errorf("list issues: %w", err)
 	}
 	for i := range list {
-		if list[i].Counts, err = s.deskIssueCounts(ctx, list[i].ID); err != nil {
+		if list[i].Counts, err = s.issueCounts(ctx, list[i].ID); err != nil {
 			return nil, err
 		}
 	}
@@ -44,7 +43,7 @@ func (s *Store) DeskIssue(ctx context.Context, id string) (newsroom.DeskIssue, e
 	if err != nil {
 		return one, fmt.Errorf("issue %s: %w", id, notFound(err))
 	}
-	if one.Counts, err = s.deskIssueCounts(ctx, id); err != nil {
+	if one.Counts, err = s.issueCounts(ctx, id); err != nil {
 		return one, err
 	}
 	rows, _ = s.db.Query(ctx, sqlDeskIssueFaults, args{"id": id})
@@ -57,11 +56,4 @@ func (s *Store) DeskIssue(ctx context.Context, id string) (newsroom.DeskIssue, e
 func collectDeskIssue(row pgx.CollectableRow) (d newsroom.DeskIssue, err error) {
 	d.Issue, err = scanIssue(row, &d.Title)
 	return d, err
-}
-
-func (s *Store) deskIssueCounts(ctx context.Context, id string) (c newsroom.IssueCounts, err error) {
-	if err := s.db.QueryRow(ctx, sqlDeskIssueCounts, args{"id": id}).Scan(countsInto(&c)...); err != nil {
-		return c, fmt.Errorf("counts of issue %s: %w", id, err)
-	}
-	return c, nil
 }
