@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+)
+
+// screen is how somebody looks at a page.
+type screen struct {
+	name          string
+	width, height int64
+	phone         bool
+	dark          bool
+	lang          string // "vi", "en"
+}
+
+var (
+	desktop = screen{name: "desktop", width: 1366, height: 768, lang: "vi"}
+	phone   = screen{name: "phone", width: 360, height: 740, phone: true, lang: "vi"}
+)
+
+// chromium starts a headless browser with a profile of its own; it is skipped where there is none, except in continuous integration.
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil && os.Getenv("CI") == "" {
+		t.Skip("chromium is not installed")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("hide-scrollbars", true))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 8*time.Minute)
+	t.Cleanup(cancel)
+	if err := chromedp.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// on makes the browser look like a screen.
+func (s screen) on() chromedp.Tasks {
+	scheme := "light"
+	if s.dark {
+		scheme = "dark"
+	}
+	return chromedp.Tasks{
+		chromedp.EmulateViewport(s.width, s.height, chromedp.EmulateScale(map[bool]float64{true: 2, false: 1}[s.phone])),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
+		network.SetExtraHTTPHeaders(network.Headers{"Accept-Language": s.lang}),
+	}
+}
+
+// signIn signs a demo user in at the desk by its form, as a person does.
+func (p *plant) signIn(ctx context.Context, who demoUser) error {
+	return chromedp.Run(ctx,
+		network.ClearBrowserCookies(),
+		chromedp.Navigate(p.url+"/desk/sign-in"),
+		chromedp.SendKeys(`input[name="email"]`, who.Email),
+		chromedp.SendKeys(`input[name="password"]`, who.Password),
+		chromedp.Submit(`input[name="password"]`),
+		chromedp.WaitVisible(`main`),
+	)
+}
