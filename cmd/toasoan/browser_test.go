@@ -45,33 +45,44 @@ func chromium(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 8*time.Minute)
 	t.Cleanup(cancel)
-	if err := chromedp.Run(ctx); err != nil {
+	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
 	return ctx
 }
 
 // on makes the browser look like a screen.
-func (s screen) on() chromedp.Tasks {
+func (s screen) on(ctx context.Context) error {
 	scheme := "light"
 	if s.dark {
 		scheme = "dark"
 	}
-	return chromedp.Tasks{
-		chromedp.EmulateViewport(s.width, s.height, chromedp.EmulateScale(map[bool]float64{true: 2, false: 1}[s.phone])),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
-		network.SetExtraHTTPHeaders(network.Headers{"Accept-Language": s.lang}),
+	scale := 1.0
+	if s.phone {
+		scale = 2
 	}
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(s.width, s.height, chromedp.EmulateScale(scale))); err != nil {
+		return err
+	}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
+	}); err != nil {
+		return err
+	}
+	_, err := chromedp.Call(ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": s.lang}})
+	return err
 }
 
 // signIn signs a demo user in at the desk by its form, as a person does.
 func (p *plant) signIn(ctx context.Context, who demoUser) error {
-	return chromedp.Run(ctx,
-		network.ClearBrowserCookies(),
+	if _, err := chromedp.Call(ctx, network.ClearBrowserCookies, network.ClearBrowserCookiesParams{}); err != nil {
+		return err
+	}
+	return chromedp.Do(ctx,
 		chromedp.Navigate(p.url+"/desk/sign-in"),
-		chromedp.SendKeys(`input[name="email"]`, who.Email),
-		chromedp.SendKeys(`input[name="password"]`, who.Password),
-		chromedp.Submit(`input[name="password"]`),
-		chromedp.WaitVisible(`main`),
+		chromedp.SendKeys(`input[name="email"]`, who.Email, chromedp.ByQuery),
+		chromedp.SendKeys(`input[name="password"]`, who.Password, chromedp.ByQuery),
+		chromedp.Submit(`input[name="password"]`, chromedp.ByQuery),
+		chromedp.WaitVisible(`.rail, .desk-rail, nav`, chromedp.ByQuery),
 	)
 }

@@ -38,13 +38,12 @@ func TestPictures(t *testing.T) {
 			if s.lang == "en" {
 				target += map[bool]string{true: "&", false: "?"}[strings.Contains(target, "?")] + "lang=en"
 			}
-			var shot []byte
-			take := chromedp.CaptureScreenshot(&shot)
+			take := chromedp.CaptureScreenshot()
 			if full {
-				take = chromedp.FullScreenshot(&shot, 100)
+				take = chromedp.FullScreenshot(100)
 			}
 			one, cancel := context.WithTimeout(browser, time.Minute)
-			err := chromedp.Run(one, s.on(), chromedp.Navigate(target), chromedp.WaitVisible("body"), chromedp.Sleep(400*time.Millisecond), take)
+			shot, err := photograph(one, s, target, take)
 			cancel()
 			if err != nil {
 				t.Errorf("%s on %s: %v", name, s.name, err)
@@ -106,13 +105,23 @@ func (p *plant) firstLink(page, prefix string) string {
 
 // boardLink is the first article on the board of whoever is signed in.
 func (p *plant) boardLink(browser context.Context) string {
-	var href string
-	var found bool
-	err := chromedp.Run(browser, chromedp.Navigate(p.url+"/desk/board"),
-		chromedp.AttributeValue(`a[href^="/desk/articles/"]:not([href$="/new"])`, "href", &href, &found))
-	if err != nil || !found {
+	err := chromedp.Do(browser, chromedp.Navigate(p.url+"/desk/board"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	found, err := chromedp.Run(browser, chromedp.AttributeValue(`a[href^="/desk/articles/"]:not([href$="/new"])`, "href", chromedp.ByQuery))
+	if err != nil || !found.Exists {
 		p.t.Errorf("no article on the board: %v", err)
 	}
-	return href
+	return found.Value
 }
 
+func photograph(ctx context.Context, s screen, target string, take chromedp.Action[[]byte]) ([]byte, error) {
+	if err := s.on(ctx); err != nil {
+		return nil, err
+	}
+	if err := chromedp.Do(ctx, chromedp.Navigate(target), chromedp.WaitVisible("body", chromedp.ByQuery), chromedp.Sleep(400*time.Millisecond)); err != nil {
+		return nil, err
+	}
+	return chromedp.Run(ctx, take)
+}
