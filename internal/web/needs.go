@@ -15,6 +15,7 @@ type Store interface {
 	deciding
 	deskStore
 	portalStore
+	readerStore
 }
 
 // Dispatch is what the handlers ask of the workflows. Each room adds its line.
@@ -23,6 +24,7 @@ type Dispatch interface {
 	deskDispatch
 	mover
 	postman
+	readerRuns
 }
 
 // Bus is what the server asks of NATS; *events.Bus meets it.

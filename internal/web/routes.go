@@ -51,6 +51,8 @@ func (s *Server) routes() {
 	s.on("POST /tin/{article}/bao-loi", s.page(s.limit("report", time.Minute, 5, s.postReport)))
 	s.on("GET /gop-y", s.page(s.getFeedback))
 	s.on("POST /gop-y", s.page(s.limit("feedback", time.Minute, 5, s.postFeedback)))
+	s.on("GET /dang-ky", s.page(s.getSubscribe))
+	s.on("POST /dang-ky", s.page(s.limit("subscribe", 10*time.Second, 10, s.postSubscribe)))
 
 	// Mailed links.
 	s.on("GET /duyet/{token}", s.page(s.getDecide))
@@ -61,6 +63,14 @@ func (s *Server) routes() {
 	s.on("POST /mat-khau/{token}", s.page(s.limit("account-link", 5*time.Second, 10, s.postLink(newsroom.LinkPassword))))
 	s.on("GET /ma-pin/{token}", s.page(s.getLink(newsroom.LinkPIN)))
 	s.on("POST /ma-pin/{token}", s.page(s.limit("account-link", 5*time.Second, 10, s.postLink(newsroom.LinkPIN))))
+	s.on("GET /xac-nhan/{token}", s.page(s.getConfirm))
+	s.on("POST /xac-nhan/{token}", s.page(s.postConfirm))
+	s.on("GET /tuy-chon/{token}", s.page(s.getPreferences))
+	s.on("POST /tuy-chon/{token}", s.page(s.postPreferences))
+	s.on("GET /tuy-chon/{token}/du-lieu", s.page(s.limit("own-data", 10*time.Second, 10, s.getOwnData)))
+	s.on("POST /tuy-chon/{token}/xoa", s.page(s.postErase))
+	s.on("GET /huy/{token}", s.page(s.getLeave))
+	s.on("POST /huy/{token}", s.page(s.postLeave))
 
 	// Desk. door: nobody is signed in yet; staff: somebody is, with one of the roles named.
 	admin, bureau := []newsroom.Role{newsroom.RoleAdmin}, []newsroom.Role{newsroom.RoleReviewer, newsroom.RoleLeader, newsroom.RoleAdmin}
