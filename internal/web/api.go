@@ -36,6 +36,7 @@ type apiStore interface {
 	apiRecord
 	apiMedia
 	apiSubscribers
+	apiIssues
 	apiCounters
 }
 
@@ -88,6 +89,7 @@ func (s *Server) openAPI() error {
 	s.apiRecordVerbs()
 	s.apiMediaVerbs()
 	s.apiSubscriberVerbs()
+	s.apiIssueVerbs()
 	s.apiCounterVerbs()
 	var err error
 	if s.api.spec, err = json.MarshalIndent(s.api.huma.OpenAPI(), "", "  "); err != nil {
@@ -222,6 +224,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 			panic(trouble)
 		}
 	}()
+	r = recipientsAddress(r)
 	_, pattern := s.api.mux.Handler(r)
 	if pattern == "" {
 		s.apiFail(w, r, s.noVerb(r))

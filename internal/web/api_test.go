@@ -672,3 +672,43 @@ func TestAPICountersAndSections(t *testing.T) {
 		t.Errorf("%s", r.Body)
 	}
 }
+
+func TestAPIIssues(t *testing.T) {
+	t.Parallel()
+	d := newAPIDesk(t)
+	d.want(d.call("admin", "POST", "/api/v1/subscribers:import?source=Phieu&sections=kinh-te", "email\nlan@example.vn\nbinh@example.vn\n", "Content-Type", "text/csv"), 200, "")
+	id := d.write("reporter").str("id")
+	d.want(d.move("reporter", id, move("submit")), 200, "")
+	d.want(d.move("reviewer", id, move("claim")), 200, "")
+	d.want(d.move("reviewer", id, move("forward")), 200, "")
+	hash := d.call("leader", "GET", "/api/v1/articles/"+id, nil).str("content_hash")
+	done := d.want(d.move("leader", id, move("approve", "content_hash", hash)), 200, "")
+	p := d.want(d.call("leader", "GET", "/api/v1/publications/"+done.str("publication"), nil), 200, "")
+	opened, err := d.store.MailPublicChange(t.Context(), "event-1", id, int64(p.body["n"].(float64)), "published", newsroom.ChangeNew)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = d.want(d.call("leader", "GET", "/api/v1/publications/"+id, nil), 200, "")
+	if issues := p.body["issues"].([]any); len(issues) != 1 || issues[0] != opened.Issues[0] {
+		t.Fatalf("issues of the publication: %s", p.Body)
+	}
+	issue := opened.Issues[0]
+	if err := d.store.KeepMaster(t.Context(), issue, "=HYPERLINK", "<p>x</p>", "x", strings.Repeat("0", 64)); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.store.FreezeRecipients(t.Context(), issue); err != nil {
+		t.Fatal(err)
+	}
+	r := d.want(d.call("reviewer", "GET", "/api/v1/issues/"+issue, nil), 200, "")
+	if counts := r.body["counts"].(map[string]any); counts["candidates"] != float64(2) || counts["waiting"] != float64(2) || r.body["balanced"] != true || r.str("publication") != done.str("publication") {
+		t.Errorf("%s", r.Body)
+	}
+	table := d.call("admin", "GET", "/api/v1/issues/"+issue+".csv", nil)
+	if table.Code != 200 || !strings.HasPrefix(table.Header().Get("Content-Type"), "text/csv") || strings.Count(table.Body.String(), "\n") != 3 || !strings.Contains(table.Body.String(), "lan@example.vn,pending") {
+		t.Errorf("%d %s", table.Code, table.Body)
+	}
+	d.want(d.call("reporter", "GET", "/api/v1/issues/"+issue, nil), 404, "not_found")
+	d.want(d.call("reviewer", "GET", "/api/v1/issues/"+issue+".csv", nil), 403, "scope_missing")
+	d.want(d.call("admin", "GET", "/api/v1/issues/none", nil), 404, "not_found")
+	d.want(d.call("admin", "GET", "/api/v1/issues/none.csv", nil), 404, "not_found")
+}
