@@ -1,0 +1,272 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"toasoan/internal/secret"
+	"toasoan/internal/store"
+	"toasoan/newsroom"
+)
+
+// readerStand is a newsstand whose dispatch notes which opt-ins are followed.
+type readerStand struct {
+	*newsstand
+	runs *testRuns
+	keys *secret.Ring
+}
+
+type testRuns struct {
+	Dispatch
+	mu       sync.Mutex
+	followed []string
+}
+
+func (d *testRuns) Subscribed(_ context.Context, id string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.followed = append(d.followed, id)
+	return nil
+}
+
+func (d *testRuns) SubscriberChanged(context.Context, string) error { return nil }
+
+func newReaderStand(t *testing.T) *readerStand {
+	t.Helper()
+	n := newNewsstand(t)
+	keys, err := secret.NewRing(map[int][]byte{1: bytes.Repeat([]byte{7}, secret.KeySize)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &readerStand{newsstand: n, runs: &testRuns{}, keys: keys}
+	n.Dispatch = r.runs
+	return r
+}
+
+func (r *readerStand) id(email string) (id string) {
+	r.t.Helper()
+	r.scan(`SELECT id FROM subscribers WHERE email = '`+email+`'`, &id)
+	return id
+}
+
+func (r *readerStand) link(purpose, email string) string {
+	return r.keys.Token(purpose, r.id(email), 1)
+}
+
+func subscribeForm(email string, sections ...string) url.Values {
+	return url.Values{"email": {email}, "section": sections, "cadence": {"instant"}, "consent": {"1"}, "name": {"Trần Văn Bình"}}
+}
+
+func TestSubscribeToLeave(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	page := unpacked(t, n.get("/dang-ky?muc=kinh-te", http.StatusOK))
+	if !strings.Contains(page, `value="kinh-te" checked`) || strings.Contains(page, `name="consent" value="1" checked`) {
+		t.Error("the section asked for is not chosen, or consent is")
+	}
+	first := unpacked(t, n.post("/dang-ky", subscribeForm("binh@example.vn", "kinh-te", "thong-bao"), http.StatusOK))
+	token := n.link(store.PurposeConfirm, "binh@example.vn")
+	for range 3 { // a mail program that opens links
+		if page := unpacked(t, n.get("/xac-nhan/"+token, http.StatusOK)); !strings.Contains(page, "Kinh tế") || !strings.Contains(page, `method="post"`) {
+			t.Fatal("the confirmation page does not say what it brings")
+		}
+		n.do(http.MethodHead, "/xac-nhan/"+token, "", http.StatusOK)
+	}
+	var state string
+	if n.scan(`SELECT state FROM subscribers`, &state); state != "requested" {
+		t.Fatalf("opening the link made it %s", state)
+	}
+	for range 2 {
+		if page := unpacked(t, n.post("/xac-nhan/"+token, nil, http.StatusOK)); !strings.Contains(page, "Đã xác nhận đăng ký") {
+			t.Fatal("not confirmed")
+		}
+	}
+	again := unpacked(t, n.post("/dang-ky", subscribeForm("binh@example.vn", "kinh-te", "thong-bao"), http.StatusOK))
+	if first != again {
+		t.Error("the answer tells that the address is known")
+	}
+	prefs := "/tuy-chon/" + n.link(store.PurposePrefs, "binh@example.vn")
+	if page := unpacked(t, n.get(prefs, http.StatusOK)); !strings.Contains(page, "binh@example.vn") {
+		t.Error("the preferences page does not say whose it is")
+	}
+	form := url.Values{"section": {"kinh-te", "thong-bao"}, "list.kinh-te": {"weekly"}, "list.thong-bao": {""}, "name": {"Bình"}, "act": {"save"}}
+	if w := n.post(prefs, form, http.StatusSeeOther); w.Header().Get("Location") != prefs+"?luu" {
+		t.Errorf("after saving: %s", w.Header().Get("Location"))
+	}
+	var lists string
+	if n.scan(`SELECT string_agg(section_id || ':' || cadence, ' ') FROM subscriptions`, &lists); lists != "kinh-te:weekly" {
+		t.Errorf("lists %s", lists)
+	}
+	w := n.get(prefs+"/du-lieu", http.StatusOK)
+	var data newsroom.PersonalData
+	if err := json.Unmarshal([]byte(unpacked(t, w)), &data); err != nil || data.Email != "binh@example.vn" || len(data.Consents) < 3 || data.Consents[0].Form != "web-1/vi" {
+		t.Errorf("own data %+v, %v", data, err)
+	}
+	n.post(prefs, url.Values{"act": {"leave"}}, http.StatusSeeOther)
+	if page := unpacked(t, n.get(prefs, http.StatusOK)); !strings.Contains(page, "không còn nhận tin") {
+		t.Error("the page does not say that the reader has left")
+	}
+	n.post(prefs+"/xoa", url.Values{}, http.StatusSeeOther) // without the tick nothing happens
+	n.get(prefs, http.StatusOK)
+	n.post(prefs+"/xoa", url.Values{"sure": {"1"}}, http.StatusOK)
+	n.get(prefs, http.StatusGone)
+	if n.id("binh@example.vn") != "" {
+		t.Error("the address is still there")
+	}
+	if len(n.runs.followed) < 5 {
+		t.Errorf("%d changes were followed", len(n.runs.followed))
+	}
+}
+
+func TestSubscribeKeepsWhatWasTyped(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	form := url.Values{"email": {"binh.example.vn"}, "name": {"Bình"}, "cadence": {"daily"}}
+	page := unpacked(t, n.post("/dang-ky", form, http.StatusUnprocessableEntity))
+	for _, want := range []string{
+		`class="error-summary"`, `href="#email"`, `href="#sections"`, `href="#consent"`, `value="binh.example.vn"`, `value="Bình"`,
+		"Địa chỉ thư điện tử thiếu dấu @.", `value="daily" checked`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if n.post("/dang-ky?lang=en", url.Values{"email": {""}}, http.StatusUnprocessableEntity); n.id("") != "" {
+		t.Error("something was written")
+	}
+}
+
+func TestSubscribeIsLimitedPerAddressWithoutTelling(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	var first string
+	for i := range 5 {
+		n.clock.forward(20 * time.Second)
+		page := unpacked(t, n.post("/dang-ky", subscribeForm("binh@example.vn", "kinh-te"), http.StatusOK))
+		if i == 0 {
+			first = page
+		} else if page != first {
+			t.Fatal("the answer changes with the number of requests")
+		}
+	}
+	var letters int
+	if n.scan(`SELECT count(*) FROM letters`, &letters); letters != subscribesPerAddress {
+		t.Errorf("%d letters to one address", letters)
+	}
+	robot := subscribeForm("robot@example.vn", "kinh-te")
+	robot.Set("website", "https://spam.example")
+	n.clock.forward(time.Minute)
+	if n.post("/dang-ky", robot, http.StatusOK); n.id("robot@example.vn") != "" {
+		t.Error("a robot subscribed")
+	}
+}
+
+func TestDeadLinksSaySo(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	n.get("/xac-nhan/x", http.StatusGone)
+	n.post("/xac-nhan/x", nil, http.StatusGone)
+	n.get("/tuy-chon/x", http.StatusGone)
+	n.get("/tuy-chon/x/du-lieu", http.StatusNotFound)
+	n.get("/huy/x", http.StatusNotFound)
+	n.post("/huy/x", nil, http.StatusNotFound)
+}
+
+// oneMailed subscribes a reader to two sections and freezes an issue of the first; it returns the leave token of its mail.
+func (r *readerStand) oneMailed(email string) string {
+	r.t.Helper()
+	r.post("/dang-ky", subscribeForm(email, "kinh-te", "thong-bao"), http.StatusOK)
+	r.post("/xac-nhan/"+r.link(store.PurposeConfirm, email), nil, http.StatusOK)
+	r.clock.forward(time.Minute)
+	article := r.publish("", r.clock.now(), newsroom.Content{Title: "Ký kết xây dựng đường liên thôn", Section: "kinh-te"})
+	kept := r.Store.(*store.Store)
+	out, err := kept.MailPublicChange(r.t.Context(), "published/"+article, article, r.seq, "published", newsroom.ChangeNew)
+	if err != nil || len(out.Issues) != 1 {
+		r.t.Fatalf("opened %+v, %v", out, err)
+	}
+	if err := kept.FreezeRecipients(r.t.Context(), out.Issues[0]); err != nil {
+		r.t.Fatal(err)
+	}
+	return r.keys.Token(store.PurposeLeave, out.Issues[0]+"/"+r.id(email), 1)
+}
+
+func TestOneClickLeaves(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	token := n.oneMailed("binh@example.vn")
+	for range 5 {
+		n.get("/huy/"+token, http.StatusOK)
+		n.do(http.MethodHead, "/huy/"+token, "", http.StatusOK)
+	}
+	lists := func() (count int) { n.scan(`SELECT count(*) FROM subscriptions`, &count); return count }
+	if lists() != 2 {
+		t.Fatal("opening the link left a list")
+	}
+	// As mail services post: from another origin, without a cookie, twice, with a body that is not always what RFC 8058 says.
+	for _, body := range []string{"List-Unsubscribe=One-Click", "List-Unsubscribe=One-Click", "something=else"} {
+		w := n.do(http.MethodPost, "/huy/"+token, body, http.StatusOK, "Content-Type", "application/x-www-form-urlencoded",
+			"Origin", "https://mail.example.com", "Sec-Fetch-Site", "cross-site")
+		if w.Header().Get("Set-Cookie") != "" || w.Header().Get("Location") != "" {
+			t.Error("the answer sets a cookie or redirects")
+		}
+	}
+	if lists() != 1 {
+		t.Errorf("%d lists, want the one that the mail was not of", lists())
+	}
+	var state, source string
+	n.scan(`SELECT state FROM mail_deliveries`, &state)
+	n.scan(`SELECT source FROM consents WHERE act = 'left'`, &source)
+	if state != "suppressed" || source != "one_click" {
+		t.Errorf("the pending mail is %s, the consent says %q", state, source)
+	}
+	var letters int
+	if n.scan(`SELECT count(*) FROM letters WHERE kind = 'unsubscribed'`, &letters); letters != 1 {
+		t.Errorf("%d letters confirm it", letters)
+	}
+	n.post("/huy/"+token, url.Values{"all": {"1"}}, http.StatusOK)
+	if lists() != 0 {
+		t.Error("all was not all")
+	}
+}
+
+func TestReadersTokensStayOutOfTheLog(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	var said bytes.Buffer
+	var mu sync.Mutex
+	n.Log = slog.New(slog.NewJSONHandler(lockedWriter{&mu, &said}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	token := n.oneMailed("binh@example.vn")
+	confirm, prefs := n.link(store.PurposeConfirm, "binh@example.vn"), n.link(store.PurposePrefs, "binh@example.vn")
+	n.get("/huy/"+token, http.StatusOK)
+	n.get("/tuy-chon/"+prefs, http.StatusOK)
+	n.get("/tuy-chon/"+prefs+"/khong-co", http.StatusNotFound)
+	mu.Lock()
+	defer mu.Unlock()
+	if said.Len() == 0 {
+		t.Fatal("nothing was logged")
+	}
+	for _, secret := range []string{token, confirm, prefs, "binh@example.vn"} {
+		if strings.Contains(said.String(), secret) {
+			t.Errorf("the log holds %q", secret)
+		}
+	}
+}
+
+type lockedWriter struct {
+	mu *sync.Mutex
+	w  *bytes.Buffer
+}
+
+func (l lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
