@@ -144,15 +144,15 @@ const sitemapPrefix = "/sitemap"
 
 const (
 	sqlSitemapRank = `
-	SELECT date_trunc('month', a.published_at, '+07'), (SELECT count(*) FROM live_articles b
-	  WHERE b.published_at >= date_trunc('month', a.published_at, '+07') AND (b.published_at, b.article_id) < (a.published_at, a.article_id))
+	SELECT date_trunc('month', a.published_at, 'Asia/Ho_Chi_Minh'), (SELECT count(*) FROM live_articles b
+	  WHERE b.published_at >= date_trunc('month', a.published_at, 'Asia/Ho_Chi_Minh') AND (b.published_at, b.article_id) < (a.published_at, a.article_id))
 	FROM live_articles a WHERE a.article_id = @id`
 	sqlSitemapPart = `
 	SELECT article_id, slug, public, updated_at FROM live_articles WHERE published_at >= @month AND published_at < @next
 	ORDER BY published_at, article_id LIMIT @size OFFSET @skip`
 	sqlSitemapFiles  = `SELECT path, updated_at FROM feeds WHERE path LIKE '/sitemap-____-__%' AND path <> ALL (@but) ORDER BY path`
 	sqlSitemapMonths = `
-	SELECT date_trunc('month', published_at, '+07') AS month, count(*) FROM live_articles GROUP BY month ORDER BY month`
+	SELECT date_trunc('month', published_at, 'Asia/Ho_Chi_Minh') AS month, count(*) FROM live_articles GROUP BY month ORDER BY month`
 )
 
 // sitemapPartOf reads the part of the sitemap that holds an article.

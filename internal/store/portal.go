@@ -244,7 +244,7 @@ func (s *Store) DayArticles(ctx context.Context, day newsroom.Date, page, size i
 }
 
 const sqlMonthDays = `
-	SELECT extract(day FROM published_at AT TIME ZONE '+07')::int AS day, count(*)::int FROM live_articles
+	SELECT extract(day FROM published_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::int AS day, count(*)::int FROM live_articles
 	WHERE public IN ('live', 'expired') AND published_at >= @from AND published_at < @to GROUP BY day ORDER BY day`
 
 // MonthDays counts what was published on each local day of a month; days without articles are left out.
