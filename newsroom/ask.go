@@ -12,9 +12,11 @@ type AskView struct {
 	CreatedAt time.Time
 	Due       time.Time
 	Left      time.Duration // working time left; negative: overdue by
-	Over      string        // "" open; decided, settled, recalled, withdrawn, superseded, undone, expired, delegated
+	Kind      string        // approval, or second: a second signature is asked for
+	Over      string        // "" open; decided, settled, recalled, withdrawn, superseded, undone, expired, delegated, delegation_over, guarded
+	ClosedAt  *time.Time
 	Article   Article
-	Content   Content  // the revision that is asked about
+	Content   Content // the revision that is asked about
 	Images    map[string]Image
 	Before    *Content // what this person was asked about last, or what readers see now; nil: never
 	Section   string   // names in Vietnamese and English
@@ -24,10 +26,12 @@ type AskView struct {
 	Note      string // the reviewer's note
 	Policy    Policy
 	HasPIN    bool
-	Decision  *Decided // how the round was settled
-	Own       *Decided // what this person decided in it
-	Live      bool     // readers can see the article now
-	Path      string   // of the public page; "" never published
+	Decision  *Decided  // the newest decision of the round, or the second signature
+	Own       *Decided  // what this person decided on this question
+	Given     []Decided // approvals that the round has so far
+	First     *Decided  // second: the act that waits for a second signature
+	Live      bool      // readers can see the article now
+	Path      string    // of the public page; "" never published
 }
 
 // Decided is one decision on record.
@@ -42,6 +46,7 @@ type Decided struct {
 	Code       ReasonCode
 	Reason     string
 	At         time.Time
+	Step       int // of the policy; -1: beside its steps
 	ReleasedAt *time.Time
 }
 

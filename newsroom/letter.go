@@ -89,6 +89,7 @@ type LetterView struct {
 	PublicURL  string
 	Sections   []string // subscription: names of the sections
 	Until      *time.Time
+	Late       bool // second_sign: the time for the signature is over
 	Office     OfficeInfo
 }
 

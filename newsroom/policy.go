@@ -1,5 +1,10 @@
 package newsroom
 
+import (
+	"encoding/json"
+	"slices"
+)
+
 // Policy is how a section's articles are approved. It is snapshotted when a revision is forwarded: a later change never
 // alters a running round.
 type Policy struct {
@@ -66,6 +71,7 @@ type Ask struct {
 	Hash       string
 	Seat       Seat
 	Escalation bool // asked in addition when the time was over; never needed for "all"
+	Closed     bool // answered, or past its last day: it counts among those asked, and lets nobody decide
 }
 
 // Verdict is one person's settled decision on a revision.
@@ -96,6 +102,19 @@ func (p Policy) excluded(person, author, forwarder string) bool {
 	return (person == author && !p.AuthorMayApprove) || (person == forwarder && !p.ForwarderMayApprove)
 }
 
+// reachable reports whether the people asked can settle step at all.
+func (p Policy) reachable(step int, asked []Seat) bool {
+	return len(asked) > 0 && (p.Steps[step].Quorum != QuorumN || len(asked) >= p.Steps[step].N)
+}
+
+// same reports whether p and q ask the same people under the same conditions, whatever their version.
+func (p Policy) same(q Policy) bool {
+	p.Version, q.Version = 0, 0
+	a, _ := json.Marshal(p) //nolint:errchkjson // numbers, strings and lists
+	b, _ := json.Marshal(q) //nolint:errchkjson // likewise
+	return string(a) == string(b)
+}
+
 // Settled reports whether the approvals given at step are enough, of asked people (escalations not counted).
 func (p Policy) Settled(step, approvals, asked int) bool {
 	switch s := p.Steps[step]; s.Quorum {
@@ -106,4 +125,49 @@ func (p Policy) Settled(step, approvals, asked int) bool {
 	default:
 		return approvals >= 1
 	}
+}
+
+// Reseat is an open question that belongs to somebody else by now, since a delegation began or ended.
+type Reseat struct {
+	Ask Ask
+	To  Seat
+}
+
+// Reseats lists the questions of s that must be asked of somebody else. A question stays where it is when whoever would get it may
+// not decide on the article, or has decided in this step.
+func Reseats(s Situation) []Reseat {
+	if s.Article.Stage != StageAwaitingApproval {
+		return nil
+	}
+	var list []Reseat
+	for _, ask := range s.Asks {
+		if ask.Closed || ask.Escalation || ask.Step != s.Article.Step {
+			continue
+		}
+		to, ok := seatOf(s.Seats, ask.Seat)
+		if !ok || to == ask.Seat || s.Policy.excluded(to.Person, s.Article.AuthorID, s.Article.ForwardedBy) {
+			continue
+		}
+		if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == to.Person && v.Step == ask.Step }) {
+			continue
+		}
+		list = append(list, Reseat{Ask: ask, To: to})
+	}
+	return list
+}
+
+// seatOf finds where the holder whose seat was asked sits now.
+func seatOf(seats []Seat, asked Seat) (Seat, bool) {
+	owner := func(s Seat) string {
+		if s.OnBehalfOf != "" {
+			return s.OnBehalfOf
+		}
+		return s.Person
+	}
+	for _, s := range seats {
+		if s.Office == asked.Office && owner(s) == owner(asked) {
+			return s, true
+		}
+	}
+	return Seat{}, false
 }

@@ -23,22 +23,26 @@ type Request struct {
 	Note      Correction `json:"note,omitzero"`        // revise: first text of the public note
 	AskID     string     `json:"ask_id,omitempty"`     // link door: the ask whose token was shown
 	Comment   string     `json:"comment,omitempty"`    // forward: note to the leader; comment: the text
+	Decision  string     `json:"decision,omitempty"`   // not_me: request id of the decision that is disowned
 }
 
 // Situation is everything the rules look at, read under the article's lock.
 type Situation struct {
 	Now      time.Time
 	Article  Article
-	Actor    Person  // zero for the workflow
-	Policy   Policy  // the section's policy, or the snapshot of the running round
-	Draft    Content // the working text
-	Frozen   string  // content hash of revision Article.Revision as stored; "" none
-	Computed string  // content hash recomputed from the stored bytes of that revision; release only
-	Seats    []Seat  // who holds the policy's offices now
-	Asks     []Ask   // open asks
-	Verdicts []Verdict
-	Target   Person   // hand_over: whom to
-	Blocking []string // codes of the findings that the policy makes blocking
+	Actor    Person    // zero for the workflow
+	Policy   Policy    // the section's policy, or the snapshot of the running round
+	Newest   *Policy   // of the section, while a round runs under its snapshot
+	Draft    Content   // the working text
+	Frozen   string    // content hash of revision Article.Revision as stored; "" none
+	Computed string    // content hash recomputed from the stored bytes of that revision; release only
+	Seats    []Seat    // who holds the policy's offices now
+	Asks     []Ask     // regular questions of the round, answered ones too, and what else is open
+	Verdicts []Verdict // of the round
+	Disowned *Verdict  // not_me: the decision it is about; nil: there is none
+	Round    bool      // not_me: that decision belongs to the round that runs or was settled last
+	Target   Person    // hand_over: whom to
+	Blocking []string  // codes of the findings that the policy makes blocking
 }
 
 // Ruling is what follows from an allowed move. The store carries it out in one transaction.
@@ -194,7 +198,13 @@ func stands(s Situation, r Request, c Capacity) (Seat, Refusal) {
 // seated finds the open ask that lets the actor decide. An undo and a "not me" look at the decision already given.
 func seated(s Situation, r Request) (Seat, Refusal) {
 	p := s.Actor
-	if r.Move == MoveUndo || r.Move == MoveNotMe {
+	if r.Move == MoveNotMe {
+		if s.Disowned != nil && s.Disowned.Person == p.ID {
+			return Seat{}, ""
+		}
+		return Seat{}, RefusedRole
+	}
+	if r.Move == MoveUndo {
 		if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool {
 			return v.Person == p.ID && (v.Move == MoveApprove || v.Move == MoveEmergencyRelease)
 		}) {
@@ -209,7 +219,7 @@ func seated(s Situation, r Request) (Seat, Refusal) {
 		return Seat{}, RefusedDecided
 	}
 	for _, ask := range s.Asks {
-		if ask.Seat.Person != p.ID || ask.Step != s.Article.Step || (r.AskID != "" && ask.ID != r.AskID) {
+		if ask.Closed || ask.Seat.Person != p.ID || ask.Step != s.Article.Step || (r.AskID != "" && ask.ID != r.AskID) {
 			continue
 		}
 		if ask.Revision != s.Article.Revision || ask.Hash != s.Frozen {
@@ -363,13 +373,46 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 		}
 		out.SecondDone = true
 	case MoveNotMe:
-		out.Freezing = a.Stage != StageReleased
+		disown(s, out)
+	case MoveAdoptPolicy:
+		return adopt(s, out)
 	case MoveComment:
 		if strings.TrimSpace(r.Comment) == "" {
 			return RefusedReason
 		}
 	}
 	return ""
+}
+
+// disown follows a "not me". A release that rests upon the decision waits for a leader; an approval in a round that still runs
+// counts no more, since everybody is asked again. What is already public or sent back stays: chief and admins are told.
+func disown(s Situation, out *Ruling) {
+	if !s.Round || (s.Disowned.Move != MoveApprove && s.Disowned.Move != MoveEmergencyRelease) {
+		return
+	}
+	switch s.Article.Stage {
+	case StageApproved, StageScheduled:
+		out.Freezing = true
+	case StageAwaitingApproval:
+		out.Freezing = reopen(s, out) != ""
+	}
+}
+
+// adopt asks anew, from the first step, under the policy that holds now: the one way in which a running round changes its policy.
+func adopt(s Situation, out *Ruling) Refusal {
+	if s.Newest == nil || s.Newest.same(s.Policy) {
+		out.Nothing = true
+		return ""
+	}
+	s.Policy = *s.Newest
+	for step := range s.Policy.Steps {
+		if asked := s.Policy.Asked(step, s.Seats, s.Article.AuthorID, s.Article.ForwardedBy); !s.Policy.reachable(step, asked) {
+			return RefusedNobody
+		}
+	}
+	code := reopen(s, out)
+	out.CloseAsks = "superseded"
+	return code
 }
 
 // stale reports that the caller named a hash and it is not the current one.
@@ -396,7 +439,7 @@ func forward(s Situation, r Request, out *Ruling) Refusal {
 	}
 	for step := range s.Policy.Steps {
 		asked := s.Policy.Asked(step, s.Seats, a.AuthorID, s.Actor.ID)
-		if len(asked) == 0 || (s.Policy.Steps[step].Quorum == QuorumN && len(asked) < s.Policy.Steps[step].N) {
+		if !s.Policy.reachable(step, asked) {
 			return RefusedNobody
 		}
 		if step == 0 {
@@ -420,7 +463,7 @@ func approve(s Situation, r Request, out *Ruling) Refusal {
 			given++
 		}
 	}
-	for _, ask := range s.Asks {
+	for _, ask := range s.Asks { // the answered ones count too: "all" means all who were asked
 		if ask.Step == a.Step && !ask.Escalation {
 			asked++
 		}
@@ -455,7 +498,7 @@ func settle(s Situation, out *Ruling) {
 		due = *at
 		out.To = StageScheduled
 	}
-	if due.After(s.Now) {
+	if due.After(s.Now) || s.Article.Frozen { // held since a "not me"
 		out.ReleaseDue = &due
 		return
 	}
@@ -467,6 +510,10 @@ func settle(s Situation, out *Ruling) {
 func reschedule(s Situation, r Request, out *Ruling) Refusal {
 	if r.ReleaseAt == nil || !r.ReleaseAt.After(s.Now) {
 		return RefusedTime
+	}
+	if at := s.Draft.ReleaseAt; at != nil && at.Equal(*r.ReleaseAt) {
+		out.Nothing, out.Event = true, ""
+		return ""
 	}
 	if end := s.Draft.DisplayEnd; end != nil && !end.After(*r.ReleaseAt) {
 		return RefusedTime

@@ -46,6 +46,8 @@ func situated(stage Stage, public Public) Situation {
 			ReleaseDue: new(now.Add(-time.Second)), UndoUntil: new(now.Add(time.Minute)), SecondBy: new(now.Add(time.Hour)), FirstSigner: leader,
 		},
 	}
+	s.Disowned, s.Round = &Verdict{Person: leader, Move: MoveApprove}, true
+	s.Newest = &Policy{Version: 9, Steps: []Step{{Office: "ubnd", Quorum: QuorumAll}}}
 	if public != PublicHidden {
 		s.Article.Live = 1
 	}
@@ -96,12 +98,13 @@ var mayBy = map[Move]map[string]string{
 		author: "released/!hidden rejected/!hidden abandoned/!hidden", holder: "released/!hidden rejected/!hidden abandoned/!hidden",
 		bureau: "released/!hidden rejected/!hidden abandoned/!hidden",
 	},
-	MoveWithdraw:   {leader: "*/live */expired", boss: "*/live */expired"},
-	MoveTakeDown:   {leader: "*/live */withdrawn */expired", boss: "*/live */withdrawn */expired"},
-	MoveRestore:    {leader: "*/withdrawn */taken_down */expired", boss: "*/withdrawn */taken_down */expired"},
-	MoveExpire:     {"": "*/live", holder: "*/live", bureau: "*/live"},
-	MoveSecondSign: {boss: "*"},
-	MoveNotMe:      {leader: "approved scheduled released"},
+	MoveWithdraw:    {leader: "*/live */expired", boss: "*/live */expired"},
+	MoveTakeDown:    {leader: "*/live */withdrawn */expired", boss: "*/live */withdrawn */expired"},
+	MoveRestore:     {leader: "*/withdrawn */taken_down */expired", boss: "*/withdrawn */taken_down */expired"},
+	MoveExpire:      {"": "*/live", holder: "*/live", bureau: "*/live"},
+	MoveSecondSign:  {boss: "*"},
+	MoveNotMe:       {leader: "*"},
+	MoveAdoptPolicy: {admin: "awaiting_approval"},
 	MoveComment: {
 		author: "*", holder: "*", bureau: "*", "elsewhere": "*", "commenter": "*", leader: "*", boss: "*", admin: "*",
 	},
@@ -275,6 +278,11 @@ func TestQuorums(t *testing.T) {
 		}
 		return given
 	}
+	// answered is the question to somebody who has decided.
+	answered := func(id string) Ask {
+		return Ask{ID: id, Revision: 1, Hash: content().Hash(), Seat: Seat{Office: "ubnd", Person: id}, Closed: true}
+	}
+	too := func(a Ask) Ask { a.Escalation = true; return a }
 	cases := []struct {
 		name    string
 		step    Step
@@ -284,7 +292,10 @@ func TestQuorums(t *testing.T) {
 	}{
 		{"any: one is enough", Step{Office: "ubnd", Quorum: QuorumAny}, ask("a", "b"), nil, true},
 		{"all: the first of two", Step{Office: "ubnd", Quorum: QuorumAll}, ask("a", "b"), nil, false},
-		{"all: the last of two", Step{Office: "ubnd", Quorum: QuorumAll}, ask("a"), yes("b"), true},
+		{"all: the last of two", Step{Office: "ubnd", Quorum: QuorumAll}, append(ask("a"), answered("b")), yes("b"), true},
+		{"all: the second of three", Step{Office: "ubnd", Quorum: QuorumAll}, append(ask("a", "c"), answered("b")), yes("b"), false},
+		{"all: the last of three", Step{Office: "ubnd", Quorum: QuorumAll}, append(ask("a"), answered("b"), answered("c")), yes("b", "c"), true},
+		{"all: a deputy asked too stands in for one", Step{Office: "ubnd", Quorum: QuorumAll}, append(ask("b"), answered("c"), too(ask("a")[0])), yes("c"), true},
 		{"two of three: the first", Step{Office: "ubnd", Quorum: QuorumN, N: 2}, ask("a", "b", "c"), nil, false},
 		{"two of three: the second", Step{Office: "ubnd", Quorum: QuorumN, N: 2}, ask("a", "c"), yes("b"), true},
 	}
@@ -403,4 +414,112 @@ func dash(s string) string {
 		return "–"
 	}
 	return s
+}
+
+func TestNotMe(t *testing.T) {
+	t.Parallel()
+	rule := func(stage Stage, bend func(*Situation)) Ruling {
+		t.Helper()
+		s := situated(stage, PublicHidden)
+		s.Actor = people[leader]
+		if bend != nil {
+			bend(&s)
+		}
+		out, err := Rule(s, request(s, MoveNotMe))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if out := rule(StageScheduled, nil); !out.Freezing || out.NewRound {
+		t.Errorf("scheduled: %+v", out)
+	}
+	if out := rule(StageAwaitingApproval, nil); !out.NewRound || out.OpenStep != 0 || out.CloseAsks == "" || len(out.Ask) != 1 {
+		t.Errorf("a disowned approval still counts: %+v", out)
+	}
+	if out := rule(StageReleased, nil); out.Freezing || out.NewRound || out.Then != PublicHidden {
+		t.Errorf("released: %+v", out)
+	}
+	if out := rule(StageScheduled, func(s *Situation) { s.Round = false }); out.Freezing {
+		t.Errorf("a decision of an earlier round: %+v", out)
+	}
+	if out := rule(StageAwaitingApproval, func(s *Situation) { s.Disowned.Move = MoveRequestChanges }); out.NewRound || out.Freezing {
+		t.Errorf("disowned request for changes: %+v", out)
+	}
+	if out := rule(StageAwaitingApproval, func(s *Situation) { s.Seats = nil }); !out.Freezing {
+		t.Errorf("nobody to ask anew: %+v", out)
+	}
+	s := situated(StageApproved, PublicHidden)
+	s.Actor = people[boss]
+	if got := refusal(t, s, request(s, MoveNotMe)); got != RefusedRole {
+		t.Errorf("somebody else's decision: %s", got)
+	}
+}
+
+// What a "not me" froze is not released by a later approval either.
+func TestFrozenApprovalWaits(t *testing.T) {
+	t.Parallel()
+	s := situated(StageAwaitingApproval, PublicHidden)
+	s.Article.Frozen = true
+	if out := approval(t, s, leader); out.Release || out.To != StageApproved || out.ReleaseDue == nil {
+		t.Errorf("released although frozen: %+v", out)
+	}
+}
+
+func TestAdoptPolicyAsksAnew(t *testing.T) {
+	t.Parallel()
+	s := situated(StageAwaitingApproval, PublicHidden)
+	s.Actor = people[admin]
+	same := s.Policy
+	same.Version = 7
+	s.Newest = &same
+	out, err := Rule(s, request(s, MoveAdoptPolicy))
+	if err != nil || !out.Nothing {
+		t.Errorf("a policy that says the same: %+v, %v", out, err)
+	}
+	s.Newest.Steps = []Step{{Office: "ubnd", Quorum: QuorumAny}, {Office: "chu-tich", Quorum: QuorumAny}}
+	if got := refusal(t, s, request(s, MoveAdoptPolicy)); got != RefusedNobody {
+		t.Errorf("an office without a holder: %s", got)
+	}
+	s.Seats = append(s.Seats, Seat{Office: "chu-tich", Person: boss})
+	out, err = Rule(s, request(s, MoveAdoptPolicy))
+	if err != nil || out.Nothing || !out.NewRound || out.OpenStep != 0 || out.CloseAsks != "superseded" || out.Capacity != AsAdmin {
+		t.Errorf("another policy: %+v, %v", out, err)
+	}
+}
+
+func TestReseats(t *testing.T) {
+	t.Parallel()
+	with := func(bend func(*Situation)) []Reseat {
+		s := situated(StageAwaitingApproval, PublicHidden)
+		s.Seats = []Seat{{Office: "ubnd", Person: deputy, OnBehalfOf: leader}}
+		bend(&s)
+		return Reseats(s)
+	}
+	none := func(*Situation) {}
+	if got := with(none); len(got) != 1 || got[0].To.Person != deputy || got[0].To.OnBehalfOf != leader {
+		t.Errorf("a delegation began: %+v", got)
+	}
+	for name, bend := range map[string]func(*Situation){
+		"the deputy wrote it":          func(s *Situation) { s.Article.AuthorID = deputy },
+		"the deputy forwarded it":      func(s *Situation) { s.Article.ForwardedBy = deputy },
+		"the deputy has decided":       func(s *Situation) { s.Verdicts = []Verdict{{Person: deputy, Move: MoveApprove}} },
+		"the question is answered":     func(s *Situation) { s.Asks[0].Closed = true },
+		"asked since it was overdue":   func(s *Situation) { s.Asks[0].Escalation = true },
+		"another step":                 func(s *Situation) { s.Article.Step = 1 },
+		"the holder still sits there":  func(s *Situation) { s.Seats = []Seat{{Office: "ubnd", Person: leader}} },
+		"the holder has left":          func(s *Situation) { s.Seats = nil },
+		"it does not wait for anybody": func(s *Situation) { s.Article.Stage = StageReleased },
+	} {
+		if got := with(bend); len(got) != 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	back := with(func(s *Situation) {
+		s.Asks[0].Seat = Seat{Office: "ubnd", Person: deputy, OnBehalfOf: leader}
+		s.Seats = []Seat{{Office: "ubnd", Person: leader}}
+	})
+	if len(back) != 1 || back[0].To.Person != leader || back[0].To.OnBehalfOf != "" {
+		t.Errorf("a delegation ended: %+v", back)
+	}
 }

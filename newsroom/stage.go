@@ -80,6 +80,7 @@ const (
 	MoveSecondSign       Move = "second_sign"
 	MoveComment          Move = "comment"
 	MoveNotMe            Move = "not_me"
+	MoveAdoptPolicy      Move = "adopt_policy"
 )
 
 // Way is one row of the table of moves: where a move starts, where it ends and who may make it. Conditions that the
@@ -139,7 +140,8 @@ var Ways = []Way{
 	{Move: MoveExpire, Public: []Public{PublicLive}, Then: PublicExpired, By: []Capacity{AsWorkflow}, Event: "expired", Clock: true},
 	{Move: MoveExpire, Public: []Public{PublicLive}, Then: PublicExpired, By: byReviewer, Reason: true, Event: "expired"},
 	{Move: MoveSecondSign, By: byLeader},
-	{Move: MoveNotMe, From: []Stage{StageApproved, StageScheduled, StageReleased}, By: byApprover, Hidden: true},
+	{Move: MoveAdoptPolicy, From: []Stage{StageAwaitingApproval}, By: []Capacity{AsAdmin}, Event: "forwarded"},
+	{Move: MoveNotMe, By: byApprover, Hidden: true},
 	{Move: MoveComment, By: []Capacity{AsAuthor, AsReviewer, AsLeader, AsAdmin, AsReader}, Hidden: true},
 }
 

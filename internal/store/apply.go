@@ -67,6 +67,9 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, c *change) error {
 		return err
 	}
 	if r.OpenStep >= 0 {
+		if c.req.Move == newsroom.MoveAdoptPolicy {
+			c.sit.Policy = *c.sit.Newest
+		}
 		if r.NewRound {
 			c.round++
 		}
@@ -82,6 +85,9 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, c *change) error {
 		if err := s.distrust(ctx, tx, c); err != nil {
 			return err
 		}
+	}
+	if err := s.second(ctx, tx, c); err != nil {
+		return err
 	}
 	return s.moveLetters(ctx, tx, c, closed)
 }
@@ -149,9 +155,22 @@ const sqlDecide = `
 	  reason_code, reason, door, at)
 	VALUES (@request, @id, @revision, @round, @step, @user, @capacity, @behalf, @move, @hash, @code, @reason, @door, @at)`
 
+// besideSteps is the step of a decision that answers no question of the policy's steps.
+const besideSteps = -1
+
+// decisionStep is the step that a decision belongs to.
+func (c *change) decisionStep() int {
+	switch c.req.Move {
+	case newsroom.MoveEmergencyRelease, newsroom.MoveReschedule:
+		return besideSteps
+	default:
+		return c.step
+	}
+}
+
 func (s *Store) decide(ctx context.Context, tx pgx.Tx, c *change) error {
 	_, err := tx.Exec(ctx, sqlDecide, args{
-		"request": c.req.ID, "id": c.sit.Article.ID, "revision": c.revision, "round": c.round, "step": c.step, "user": c.req.ActorID,
+		"request": c.req.ID, "id": c.sit.Article.ID, "revision": c.revision, "round": c.round, "step": c.decisionStep(), "user": c.req.ActorID,
 		"capacity": c.ruling.Capacity, "behalf": c.ruling.OnBehalfOf, "move": c.req.Move, "hash": c.hash,
 		"code": c.req.Code, "reason": c.req.Reason, "door": c.req.Door, "at": c.now,
 	})
@@ -160,9 +179,9 @@ func (s *Store) decide(ctx context.Context, tx pgx.Tx, c *change) error {
 
 const (
 	sqlCloseAsks = `UPDATE asks SET closed_at = @at, closed_why = @why
-	WHERE article_id = @id AND closed_at IS NULL RETURNING id, user_id`
+	WHERE article_id = @id AND kind = 'approval' AND closed_at IS NULL RETURNING id, user_id`
 	sqlCloseOwnAsk = `UPDATE asks SET closed_at = @at, closed_why = 'decided'
-	WHERE article_id = @id AND user_id = @user AND closed_at IS NULL`
+	WHERE article_id = @id AND kind = 'approval' AND user_id = @user AND closed_at IS NULL`
 )
 
 // closedAsk is a link that died with a move.
@@ -206,8 +225,18 @@ const sqlUpdateArticle = `
 	UPDATE articles SET stage = @stage, public = @public, revision = @revision, holder_id = @holder, forwarded_by = @forwarder,
 	  clock_kind = @clock, clock_id = @clock_id, clock_start = @clock_start, clock_minutes = @clock_minutes, due_at = @due,
 	  release_due = @release_due, undo_until = @undo, frozen = @frozen, second_by = @second_by, first_signer = @first_signer,
-	  second_late = @second_late, updated_at = @at
+	  second_late = @second_late, updated_at = @at,
+	  second_start = CASE WHEN @keep_second THEN second_start ELSE @second_start::timestamptz END,
+	  second_minutes = CASE WHEN @keep_second THEN second_minutes ELSE @second_minutes::int END
 	WHERE id = @id`
+
+// secondSign is where the second of two signatures stands.
+type secondSign struct {
+	by, start *time.Time
+	minutes   int // of working time
+	signer    string
+	late      bool
+}
 
 func (s *Store) updateArticle(ctx context.Context, tx pgx.Tx, c *change) error {
 	a, r := c.sit.Article, c.ruling
@@ -227,19 +256,33 @@ func (s *Store) updateArticle(ctx context.Context, tx pgx.Tx, c *change) error {
 	if clock.Runs() {
 		start, due = &clock.Start, new(clock.Due(calendar, 100))
 	}
-	secondBy, signer, late := a.SecondBy, a.FirstSigner, a.SecondLate
+	second := secondSign{by: a.SecondBy, signer: a.FirstSigner, late: a.SecondLate}
 	switch {
 	case r.SecondDue > 0:
-		secondBy, signer, late = new(calendar.Add(c.now, r.SecondDue)), c.req.ActorID, false
+		second = secondSign{by: new(calendar.Add(c.now, r.SecondDue)), signer: c.req.ActorID, start: &c.now, minutes: r.SecondDue}
 	case r.SecondDone:
-		secondBy, signer, late = nil, "", false
+		second = secondSign{}
+	}
+	releaseDue, undo := a.ReleaseDue, a.UndoUntil
+	switch {
+	case r.ReleaseDue != nil:
+		releaseDue = r.ReleaseDue
+		if r.UndoUntil != nil {
+			undo = r.UndoUntil
+		}
+	case c.stage != newsroom.StageApproved && c.stage != newsroom.StageScheduled:
+		releaseDue, undo = nil, nil
 	}
 	_, err = tx.Exec(ctx, sqlUpdateArticle, args{
 		"id": a.ID, "stage": c.stage, "public": c.public, "revision": c.revision, "holder": holder, "forwarder": forwarder,
 		"clock": clock.Kind, "clock_id": clock.ID, "clock_start": start, "clock_minutes": clock.Minutes, "due": due,
-		"release_due": r.ReleaseDue, "undo": r.UndoUntil, "frozen": (a.Frozen || r.Freezing) && !r.Release && !r.NewRound,
-		"second_by": secondBy, "first_signer": signer, "second_late": late, "at": c.now,
+		"release_due": releaseDue, "undo": undo, "frozen": (a.Frozen || r.Freezing) && !r.Release && !r.NewRound,
+		"second_by": second.by, "first_signer": second.signer, "second_late": second.late, "second_start": second.start,
+		"second_minutes": second.minutes, "keep_second": r.SecondDue == 0 && !r.SecondDone, "at": c.now,
 	})
+	if err == nil && a.SecondLate && !second.late {
+		_, err = tx.Exec(ctx, sqlBumpPortal) // the page's notice goes
+	}
 	c.sit.Article.HolderID, c.sit.Article.ForwardedBy, c.sit.Article.Clock = holder, forwarder, clock
 	return err
 }
@@ -252,7 +295,11 @@ func (c *change) clock() newsroom.Clock {
 	case newsroom.ClockForBureau:
 		return newsroom.Clock{Kind: newsroom.ClockReview, ID: c.n, Start: c.now, Minutes: c.sit.Policy.EditMinutes}
 	case newsroom.ClockForOffices:
-		return newsroom.Clock{Kind: newsroom.ClockApproval, ID: c.n, Start: c.now, Minutes: c.sit.Policy.ApproveMinutes}
+		minutes := c.sit.Policy.ApproveMinutes
+		if c.req.Move == newsroom.MoveAdoptPolicy {
+			minutes = c.sit.Newest.ApproveMinutes
+		}
+		return newsroom.Clock{Kind: newsroom.ClockApproval, ID: c.n, Start: c.now, Minutes: minutes}
 	default:
 		return c.sit.Article.Clock
 	}
@@ -262,8 +309,8 @@ const (
 	sqlOpenStep = `UPDATE articles SET round = @round, step = @step, policy = @policy WHERE id = @id`
 	sqlOpenAsk  = `
 	INSERT INTO asks (id, article_id, round, step, revision, hash, office_id, user_id, on_behalf_of, escalation, key_version,
-	  token_hash, created_at, due_at, expires_at)
-	VALUES (@id, @article, @round, @step, @revision, @hash, @office, @user, @behalf, @escalation, @version, @token, @at, @due, @expires)`
+	  token_hash, created_at, due_at, expires_at, kind)
+	VALUES (@id, @article, @round, @step, @revision, @hash, @office, @user, @behalf, @escalation, @version, @token, @at, @due, @expires, @kind)`
 )
 
 const sqlDropPIN = `UPDATE users SET pin_hash = '', updated_at = @at WHERE id = @id`
@@ -310,17 +357,24 @@ func (s *Store) ask(ctx context.Context, tx pgx.Tx, c *change, seat newsroom.Sea
 	if c.sit.Article.Clock.Runs() {
 		due = c.sit.Article.Clock.Due(calendar, 100)
 	}
-	id, version := newsroom.NewID(), s.keys.Version()
-	if _, err := tx.Exec(ctx, sqlOpenAsk, args{
-		"id": id, "article": c.sit.Article.ID, "round": c.round, "step": c.step, "revision": c.revision, "hash": c.hash,
-		"office": seat.Office, "user": seat.Person, "behalf": seat.OnBehalfOf, "escalation": escalation, "version": version,
-		"token": s.tokenHash(PurposeAsk, id, version), "at": c.now, "due": due, "expires": later(due, c.now).Add(linkLife),
-	}); err != nil {
+	id, err := s.openAsk(ctx, tx, c, seat, "approval", escalation, due)
+	if err != nil {
 		return err
 	}
 	return s.writeLetter(ctx, tx, letter{
 		ID: "approval_request/" + id, Kind: newsroom.LetterApproval, UserID: seat.Person, ArticleID: c.sit.Article.ID, AskID: id, N: c.n,
 	}, c.out)
+}
+
+// openAsk makes one link.
+func (s *Store) openAsk(ctx context.Context, tx pgx.Tx, c *change, seat newsroom.Seat, kind string, escalation bool, due time.Time) (id string, err error) {
+	id, version := newsroom.NewID(), s.keys.Version()
+	_, err = tx.Exec(ctx, sqlOpenAsk, args{
+		"id": id, "article": c.sit.Article.ID, "round": c.round, "step": c.step, "revision": c.revision, "hash": c.hash,
+		"office": seat.Office, "user": seat.Person, "behalf": seat.OnBehalfOf, "escalation": escalation, "version": version,
+		"token": s.tokenHash(PurposeAsk, id, version), "at": c.now, "due": due, "expires": later(due, c.now).Add(linkLife), "kind": kind,
+	})
+	return id, err
 }
 
 func later(a, b time.Time) time.Time {

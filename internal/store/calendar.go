@@ -133,8 +133,16 @@ func (s *Store) changeCalendar(ctx context.Context, by newsroom.Person, action s
 			if _, err := tx.Exec(ctx, sqlMoveDue, args{"id": w.id, "due": due}); err != nil {
 				return err
 			}
+			if err := s.moveAsks(ctx, tx, w.id, "approval", due); err != nil {
+				return err
+			}
 			moved = append(moved, w.id)
 		}
+		seconds, err := s.moveSeconds(ctx, tx, calendar)
+		if err != nil {
+			return err
+		}
+		moved = unique(append(moved, seconds...))
 		return s.adminAct(ctx, tx, by, action, detail)
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -94,6 +95,9 @@ func (s *Store) remindOffice(ctx context.Context, tx pgx.Tx, c *change, mark int
 	asks := map[string]string{}
 	var people []string
 	for _, ask := range c.sit.Asks {
+		if ask.Closed {
+			continue
+		}
 		asks[ask.Seat.Person] = ask.ID
 		people = append(people, ask.Seat.Person)
 	}
@@ -119,13 +123,16 @@ func (s *Store) escalate(ctx context.Context, tx pgx.Tx, c *change, asked map[st
 	}
 	var seats []newsroom.Seat
 	for _, d := range deputies {
-		if asked[d] == "" {
+		answered := slices.ContainsFunc(c.sit.Verdicts, func(v newsroom.Verdict) bool { return v.Person == d && v.Step == c.step })
+		if asked[d] == "" && !answered {
 			seats = append(seats, newsroom.Seat{Office: office, Person: d})
 		}
 	}
 	seats = c.sit.Policy.Asked(c.step, seats, c.sit.Article.AuthorID, c.sit.Article.ForwardedBy)
+	asking := *c
+	asking.n = c.sit.Article.Clock.ID // the letter says when it was sent up
 	for _, seat := range seats {
-		if err := s.ask(ctx, tx, c, seat, true); err != nil {
+		if err := s.ask(ctx, tx, &asking, seat, true); err != nil {
 			return err
 		}
 	}
@@ -146,41 +153,6 @@ func (s *Store) dueLetters(ctx context.Context, tx pgx.Tx, c *change, kind newsr
 			ID: fmt.Sprintf("%s/%s/%d.%d/%s", kind, a.ID, a.Clock.ID, mark, person), Kind: kind, UserID: person, ArticleID: a.ID,
 			AskID: asks[person], N: c.n, Data: map[string]any{"mark": mark},
 		}, c.out); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-const sqlSecondLate = `UPDATE articles SET second_late = true WHERE id = @id`
-
-// missSecond puts on record that a second signature did not come in time: the page says so, the chief is told.
-func (s *Store) missSecond(ctx context.Context, tx pgx.Tx, a newsroom.Article, now time.Time, out *Settled) error {
-	if a.SecondBy == nil || a.SecondLate || a.SecondBy.After(now) {
-		return nil
-	}
-	if _, err := tx.Exec(ctx, sqlSecondLate, args{"id": a.ID}); err != nil {
-		return err
-	}
-	n, err := s.appendAudit(ctx, tx, auditRow{
-		ArticleID: a.ID, At: now, Capacity: newsroom.AsWorkflow, Door: newsroom.DoorClock, Action: "second_sign_late",
-		From: a.Stage, To: a.Stage, Public: a.Public, Revision: a.Revision,
-	})
-	if err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, sqlBumpPortal); err != nil {
-		return err
-	}
-	alarmed, err := s.alarmed(ctx, tx)
-	if err != nil {
-		return err
-	}
-	for _, person := range alarmed {
-		if err := s.writeLetter(ctx, tx, letter{
-			ID: fmt.Sprintf("second_sign/%s/%d/%s", a.ID, n, person), Kind: newsroom.LetterSecondSign, UserID: person, ArticleID: a.ID, N: n,
-			Data: map[string]any{"late": true},
-		}, out); err != nil {
 			return err
 		}
 	}

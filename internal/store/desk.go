@@ -166,7 +166,7 @@ const (
 	sqlWorkDecide = `
 	SELECT ` + cardColumns + `, k.id` + cardFrom + `
 	JOIN asks k ON k.article_id = a.id AND k.round = a.round AND k.step = a.step
-	WHERE k.user_id = @me AND k.closed_at IS NULL AND k.expires_at > @now AND a.stage = 'awaiting_approval'
+	WHERE k.user_id = @me AND k.kind = 'approval' AND k.closed_at IS NULL AND k.expires_at > @now AND a.stage = 'awaiting_approval'
 	ORDER BY a.due_at NULLS LAST, a.id LIMIT 200`
 	sqlWorkSecond = `
 	SELECT ` + cardColumns + cardFrom + `
@@ -350,7 +350,7 @@ const sqlWorkCount = `
 	+ CASE WHEN @reviewer THEN (SELECT count(*) FROM articles WHERE holder_id = @me AND stage IN ('in_review', 'awaiting_approval'))
 	    + (SELECT count(*) FROM articles WHERE stage = 'submitted' AND (@sections = '{}'::text[] OR section_id = ANY (@sections))) ELSE 0 END
 	+ CASE WHEN @leader THEN (SELECT count(*) FROM asks k JOIN articles a ON a.id = k.article_id AND a.round = k.round AND a.step = k.step
-	    WHERE k.user_id = @me AND k.closed_at IS NULL AND k.expires_at > @now AND a.stage = 'awaiting_approval')
+	    WHERE k.user_id = @me AND k.kind = 'approval' AND k.closed_at IS NULL AND k.expires_at > @now AND a.stage = 'awaiting_approval')
 	    + (SELECT count(*) FROM articles WHERE second_by IS NOT NULL AND first_signer <> @me) ELSE 0 END
 	+ CASE WHEN @admin THEN (SELECT count(*) FROM alerts WHERE cleared_at IS NULL) + (SELECT count(*) FROM parked_events WHERE retried_at IS NULL) ELSE 0 END`
 

@@ -91,14 +91,6 @@ func (s *Store) moveLetters(ctx context.Context, tx pgx.Tx, c *change, closed []
 		}
 	case newsroom.MoveHandOver:
 		return nil
-	case newsroom.MoveEmergencyRelease, newsroom.MoveWithdraw, newsroom.MoveTakeDown:
-		leaders, err := s.others(ctx, tx, newsroom.RoleLeader, c.req.ActorID)
-		if err != nil {
-			return err
-		}
-		if err := write(newsroom.LetterSecondSign, "", leaders...); err != nil {
-			return err
-		}
 	case newsroom.MoveNotMe:
 		alarmed, err := s.alarmed(ctx, tx)
 		if err != nil {

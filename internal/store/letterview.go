@@ -46,6 +46,7 @@ type letterData struct {
 	Revision   int        `json:"revision"`
 	Until      *time.Time `json:"until"`
 	ActorID    string     `json:"actor_id"`
+	Late       bool       `json:"late"` // second_sign: its time is over
 }
 
 const sqlLetter = `
@@ -321,6 +322,19 @@ func (s *Store) letterLinks(ctx context.Context, q querier, l letterRow, v *news
 	case newsroom.LetterApproval, newsroom.LetterApprovalSoon, newsroom.LetterApprovalOverdue:
 		if l.askID == "" { // told, not asked: the reviewer who forwarded, the chief
 			v.Link = desk
+			return nil
+		}
+		link, open, err := s.askLink(ctx, q, l.askID, v)
+		if err != nil {
+			return err
+		}
+		if !open {
+			return errNobody
+		}
+		v.Link = link
+	case newsroom.LetterSecondSign:
+		v.Link, v.Late = desk, l.data.Late
+		if l.askID == "" {
 			return nil
 		}
 		link, open, err := s.askLink(ctx, q, l.askID, v)

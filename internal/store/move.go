@@ -83,10 +83,13 @@ func (s *Store) SettleDue(ctx context.Context, articleID string) (Settled, error
 				return err
 			}
 		}
+		if err := s.reseat(ctx, tx, articleID, "", now, &out); err != nil {
+			return err
+		}
 		if err := s.remind(ctx, tx, articleID, now, &out); err != nil {
 			return err
 		}
-		if err := s.missSecond(ctx, tx, a, now, &out); err != nil {
+		if err := s.missSecond(ctx, tx, articleID, now, &out); err != nil {
 			return err
 		}
 		if err := s.unfinished(ctx, tx, articleID, &out); err != nil {
@@ -127,6 +130,11 @@ func (s *Store) standing(ctx context.Context, q querier, articleID string, out *
 	}
 	out.Stage, out.Public, out.Revision, out.Section, out.Author = a.Stage, a.Public, a.Revision, a.Section, a.AuthorID
 	out.Wake, out.Idle = a.NextWake(calendar, marks), a.Idle()
+	if a.Stage == newsroom.StageAwaitingApproval {
+		if out.Wake, err = s.seatsWake(ctx, q, a, out.Wake); err != nil {
+			return err
+		}
+	}
 	if a.Clock.Runs() {
 		out.Due = new(a.Clock.Due(calendar, 100))
 	}
@@ -138,8 +146,25 @@ func (s *Store) standing(ctx context.Context, q querier, articleID string, out *
 
 const sqlLockArticle = sqlArticle + ` FOR UPDATE`
 
-// settle applies one request under the article's lock.
+// settle applies one request, whole or not at all: a refusal that is found halfway (bytes that are not those approved, a second
+// decision of the same person) leaves nothing but itself.
 func (s *Store) settle(ctx context.Context, tx pgx.Tx, r newsroom.Request, now time.Time, out *Settled) error {
+	before := *out
+	err := pgx.BeginFunc(ctx, tx, func(part pgx.Tx) error { return s.settlePart(ctx, part, r, now, out) })
+	if err == nil {
+		return nil
+	}
+	answer := out.Outcome
+	*out = before
+	out.Outcome = answer
+	if isConstraint(err, "decisions_article_id_revision_round_step_user_id_key") {
+		return &newsroom.MoveError{Code: newsroom.RefusedDecided, Move: r.Move, Stage: answer.Stage}
+	}
+	return err
+}
+
+// settlePart applies one request under the article's lock.
+func (s *Store) settlePart(ctx context.Context, tx pgx.Tx, r newsroom.Request, now time.Time, out *Settled) error {
 	sit, err := s.situation(ctx, tx, r, now)
 	if err != nil {
 		return err

@@ -158,7 +158,7 @@ const (
 
 // Delegate lets d.To decide for d.From in an office between two dates; d.From or an admin says so. newsroom.ErrForbidden for anybody
 // else, when d.From does not hold the office, and when d.To is no active leader or d.From; *newsroom.InvalidError for dates
-// that are over or in the wrong order.
+// that are over or in the wrong order. One that begins now takes over at once what is being asked; a later one when it begins.
 func (s *Store) Delegate(ctx context.Context, by newsroom.Person, d newsroom.Delegation) (string, error) {
 	now := s.now().UTC()
 	if !d.End.After(d.Start) || !d.End.After(now) {
@@ -183,6 +183,11 @@ func (s *Store) Delegate(ctx context.Context, by newsroom.Person, d newsroom.Del
 		}); err != nil {
 			return err
 		}
+		if !d.Start.After(now) {
+			if err := s.reseatOffice(ctx, tx, d.OfficeID, by.ID, now); err != nil {
+				return err
+			}
+		}
 		return s.delegationAct(ctx, tx, by, "office.delegate", map[string]any{
 			"delegation_id": id, "office_id": d.OfficeID, "from": d.From, "to": d.To, "start": d.Start.UTC().Format(time.RFC3339), "end": d.End.UTC().Format(time.RFC3339),
 		})
@@ -194,17 +199,19 @@ func (s *Store) Delegate(ctx context.Context, by newsroom.Person, d newsroom.Del
 }
 
 const sqlEndDelegation = `
-	UPDATE delegations SET ended_at = @at WHERE id = @id AND ended_at IS NULL AND to_at > @at AND (from_user = @by OR @admin)`
+	UPDATE delegations SET ended_at = @at WHERE id = @id AND ended_at IS NULL AND to_at > @at AND (from_user = @by OR @admin) RETURNING office_id`
 
-// EndDelegation ends a delegation before its date; whoever delegated or an admin may. newsroom.ErrNotFound otherwise.
+// EndDelegation ends a delegation before its date and asks the holder again what the deputy has not answered; whoever delegated or an admin may. newsroom.ErrNotFound otherwise.
 func (s *Store) EndDelegation(ctx context.Context, by newsroom.Person, id string) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, sqlEndDelegation, args{"id": id, "at": s.now().UTC(), "by": by.ID, "admin": by.Is(newsroom.RoleAdmin)})
+		now := s.now().UTC()
+		var office string
+		err := tx.QueryRow(ctx, sqlEndDelegation, args{"id": id, "at": now, "by": by.ID, "admin": by.Is(newsroom.RoleAdmin)}).Scan(&office)
 		if err != nil {
-			return err
+			return notFound(err)
 		}
-		if tag.RowsAffected() == 0 {
-			return newsroom.ErrNotFound
+		if err := s.reseatOffice(ctx, tx, office, by.ID, now); err != nil {
+			return err
 		}
 		return s.delegationAct(ctx, tx, by, "office.delegation_end", map[string]any{"delegation_id": id})
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,18 +42,31 @@ func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, no
 	if sit.Policy, err = s.runningPolicy(ctx, tx, a, r.Move, snapshot); err != nil {
 		return sit, err
 	}
+	steps := sit.Policy.Steps
+	if a.Stage == newsroom.StageAwaitingApproval {
+		newest, err := s.sectionPolicy(ctx, tx, a.Section)
+		if err != nil {
+			return sit, err
+		}
+		sit.Newest, steps = &newest, append(slices.Clone(steps), newest.Steps...)
+	}
 	var offices []string
-	for _, step := range sit.Policy.Steps {
+	for _, step := range steps {
 		offices = append(offices, step.Office)
 	}
 	if sit.Seats, err = s.seats(ctx, tx, offices, now); err != nil {
 		return sit, err
 	}
-	if sit.Asks, err = s.openAsks(ctx, tx, a); err != nil {
+	if sit.Asks, err = s.roundAsks(ctx, tx, a); err != nil {
 		return sit, err
 	}
 	if sit.Verdicts, err = s.verdicts(ctx, tx, a); err != nil {
 		return sit, err
+	}
+	if r.Move == newsroom.MoveNotMe {
+		if err := s.disowned(ctx, tx, r, &sit); err != nil {
+			return sit, err
+		}
 	}
 	if len(sit.Policy.BlockingChecks) > 0 {
 		sit.Blocking = blocking(sit.Draft, sit.Policy.BlockingChecks)
@@ -65,6 +79,24 @@ func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, no
 		sit.Computed = frozen.Hash()
 	}
 	return sit, nil
+}
+
+const sqlDisownedDecision = `
+	SELECT user_id, step, move, round FROM decisions WHERE request_id = @request AND article_id = @id`
+
+// disowned loads the decision that a "not me" is about.
+func (s *Store) disowned(ctx context.Context, q querier, r newsroom.Request, sit *newsroom.Situation) error {
+	var v newsroom.Verdict
+	var round int
+	err := notFound(q.QueryRow(ctx, sqlDisownedDecision, args{"request": r.Decision, "id": r.ArticleID}).Scan(&v.Person, &v.Step, &v.Move, &round))
+	if errors.Is(err, newsroom.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("disowned decision %s: %w", r.Decision, err)
+	}
+	sit.Disowned, sit.Round = &v, round == sit.Article.Round
+	return nil
 }
 
 const sqlFrozen = `SELECT content FROM revisions WHERE article_id = @id AND n = @n`
@@ -168,17 +200,18 @@ func (s *Store) deputies(ctx context.Context, q querier, office string, at time.
 	return list, nil
 }
 
-const sqlOpenAsks = `
-	SELECT id, round, step, revision, hash, office_id, user_id, on_behalf_of, escalation FROM asks
-	WHERE article_id = @id AND round = @round AND closed_at IS NULL AND expires_at > @now ORDER BY created_at, id`
+const sqlRoundAsks = `
+	SELECT id, round, step, revision, hash, office_id, user_id, on_behalf_of, escalation, closed_at IS NOT NULL OR expires_at <= @now FROM asks
+	WHERE article_id = @id AND round = @round AND kind = 'approval' AND (closed_at IS NULL OR closed_why = 'decided') ORDER BY created_at, id`
 
-func (s *Store) openAsks(ctx context.Context, q querier, a newsroom.Article) ([]newsroom.Ask, error) {
-	rows, _ := q.Query(ctx, sqlOpenAsks, args{"id": a.ID, "round": a.Round, "now": s.now().UTC()})
+// roundAsks lists what is or was asked in the article's round; what was asked anew of somebody else does not count.
+func (s *Store) roundAsks(ctx context.Context, q querier, a newsroom.Article) ([]newsroom.Ask, error) {
+	rows, _ := q.Query(ctx, sqlRoundAsks, args{"id": a.ID, "round": a.Round, "now": s.now().UTC()})
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k newsroom.Ask, err error) {
-		return k, row.Scan(&k.ID, &k.Round, &k.Step, &k.Revision, &k.Hash, &k.Seat.Office, &k.Seat.Person, &k.Seat.OnBehalfOf, &k.Escalation)
+		return k, row.Scan(&k.ID, &k.Round, &k.Step, &k.Revision, &k.Hash, &k.Seat.Office, &k.Seat.Person, &k.Seat.OnBehalfOf, &k.Escalation, &k.Closed)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open asks of article %s: %w", a.ID, err)
+		return nil, fmt.Errorf("asks of article %s: %w", a.ID, err)
 	}
 	return list, nil
 }

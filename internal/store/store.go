@@ -119,6 +119,12 @@ func isCode(err error, code string) bool {
 	return ok && pg.Code == code
 }
 
+// isConstraint reports whether err is a breach of the named constraint.
+func isConstraint(err error, name string) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.ConstraintName == name
+}
+
 // notFound turns "no rows" into newsroom.ErrNotFound.
 func notFound(err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
