@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
@@ -75,14 +76,14 @@ func (s screen) on(ctx context.Context) error {
 
 // signIn signs a demo user in at the desk by its form, as a person does.
 func (p *plant) signIn(ctx context.Context, who demoUser) error {
-	if _, err := chromedp.Call(ctx, network.ClearBrowserCookies, network.ClearBrowserCookiesParams{}); err != nil {
+	if _, err := chromedp.Call(ctx, network.ClearBrowserCookies, cdp.Empty{}); err != nil {
 		return err
 	}
 	return chromedp.Do(ctx,
 		chromedp.Navigate(p.url+"/desk/sign-in"),
-		chromedp.SendKeys(`input[name="email"]`, who.Email, chromedp.ByQuery),
-		chromedp.SendKeys(`input[name="password"]`, who.Password, chromedp.ByQuery),
-		chromedp.Submit(`input[name="password"]`, chromedp.ByQuery),
-		chromedp.WaitVisible(`.rail, .desk-rail, nav`, chromedp.ByQuery),
+		chromedp.SendKeys(chromedp.CSS(`input[name="email"]`), who.Email),
+		chromedp.SendKeys(chromedp.CSS(`input[name="password"]`), who.Password),
+		chromedp.Submit(chromedp.CSS(`input[name="password"]`)),
+		chromedp.WaitVisible(chromedp.CSS(`.rail, .desk-rail, nav`)),
 	)
 }

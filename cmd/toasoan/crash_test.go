@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -264,7 +263,6 @@ func hidden(page, name string) string {
 }
 
 type publicationView struct {
-	Done     bool `json:"done"`
 	Receipts []struct {
 		Effect  string     `json:"effect"`
 		At      *time.Time `json:"at"`
@@ -308,15 +306,13 @@ type ledgerRow struct{ email, state string }
 // ledger is the newsletter's ledger of an article, as the API exports it.
 func (w *walk) ledger(article string) []ledgerRow {
 	var p struct {
-		Issues []struct {
-			ID string `json:"id"`
-		} `json:"issues"`
+		Issues []string `json:"issues"`
 	}
 	admin := w.as("admin")
 	if w.call(w.t.Context(), admin, http.MethodGet, "/api/v1/publications/"+article, nil, &p) != http.StatusOK || len(p.Issues) == 0 {
 		return nil
 	}
-	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.url+"/api/v1/issues/"+p.Issues[0].ID+".csv", nil)
+	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.url+"/api/v1/issues/"+p.Issues[0]+".csv", nil)
 	if err != nil {
 		return nil
 	}
@@ -363,20 +359,16 @@ func (w *walk) subscribers() []string {
 // verify holds the equation of one article.
 func (w *walk) verify(id, title string, subscribers []string) {
 	t := w.t
-	var history []struct {
-		Action string `json:"action"`
+	var history struct {
+		Items []struct {
+			Action string `json:"action"`
+		} `json:"items"`
 	}
-	var wrapped struct {
-		History json.RawMessage `json:"history"`
-	}
-	if status := w.call(t.Context(), w.reviewer, http.MethodGet, "/api/v1/articles/"+id+"/history", nil, &wrapped); status != http.StatusOK {
+	if status := w.call(t.Context(), w.reviewer, http.MethodGet, "/api/v1/articles/"+id+"/history", nil, &history); status != http.StatusOK {
 		t.Fatalf("history: %d", status)
 	}
-	if err := json.Unmarshal(wrapped.History, &history); err != nil {
-		t.Fatalf("history: %v", err)
-	}
 	count := map[string]int{}
-	for _, row := range history {
+	for _, row := range history.Items {
 		count[row.Action]++
 	}
 	for action, want := range map[string]int{"create": 1, "submit": 2, "claim": 2, "return": 1, "forward": 1, "approve": 1, "release": 1} {

@@ -109,7 +109,7 @@ func (p *plant) boardLink(browser context.Context) string {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	found, err := chromedp.Run(browser, chromedp.AttributeValue(`a[href^="/desk/articles/"]:not([href$="/new"])`, "href", chromedp.ByQuery))
+	found, err := chromedp.Run(browser, chromedp.AttributeValue(chromedp.CSS(`a[href^="/desk/articles/"]:not([href$="/new"])`), "href"))
 	if err != nil || !found.Exists {
 		p.t.Errorf("no article on the board: %v", err)
 	}
@@ -120,7 +120,7 @@ func photograph(ctx context.Context, s screen, target string, take chromedp.Acti
 	if err := s.on(ctx); err != nil {
 		return nil, err
 	}
-	if err := chromedp.Do(ctx, chromedp.Navigate(target), chromedp.WaitVisible("body", chromedp.ByQuery), chromedp.Sleep(400*time.Millisecond)); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate(target), chromedp.WaitVisible(chromedp.CSS("body")), chromedp.Sleep(400*time.Millisecond)); err != nil {
 		return nil, err
 	}
 	return chromedp.Run(ctx, take)
