@@ -11,7 +11,7 @@ import (
 	"toasoan/newsroom"
 )
 
-const browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/128.0 Safari/537.36"
+const chromeAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/128.0 Safari/537.36"
 
 func TestViewsArePeoplesOnly(t *testing.T) {
 	t.Parallel()
@@ -19,8 +19,8 @@ func TestViewsArePeoplesOnly(t *testing.T) {
 	view := func(article string, headers ...string) {
 		n.post("/xem", url.Values{"article": {article}}, http.StatusNoContent, headers...)
 	}
-	view("0123456789ab", "User-Agent", browser)
-	view("", "User-Agent", browser)
+	view("0123456789ab", "User-Agent", chromeAgent)
+	view("", "User-Agent", chromeAgent)
 	view("0123456789ab", "User-Agent", "Mozilla/5.0 (Linux; Android 9; CUBOT NOTE 7) AppleWebKit/537.36 Chrome/96 Mobile Safari/537.36")
 	for _, robot := range []string{
 		"", "curl/8.1", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "Mozilla/5.0 (compatible; CocCocBot-Web/1.0; +http://help.coccoc.com)",
@@ -29,8 +29,8 @@ func TestViewsArePeoplesOnly(t *testing.T) {
 	} {
 		view("0123456789ab", "User-Agent", robot)
 	}
-	view("0123456789ab", "User-Agent", browser, "Sec-Purpose", "prefetch;prerender")
-	view("not an id' OR 1=1", "User-Agent", browser)
+	view("0123456789ab", "User-Agent", chromeAgent, "Sec-Purpose", "prefetch;prerender")
+	view("not an id' OR 1=1", "User-Agent", chromeAgent)
 	n.handOver(t.Context())
 	if len(n.bus.views) != 3 {
 		t.Fatalf("%d views counted, want 3", len(n.bus.views))
@@ -44,11 +44,11 @@ func TestViewsArePeoplesOnly(t *testing.T) {
 func TestVisitorsAreForgottenEachDay(t *testing.T) {
 	t.Parallel()
 	s := quietServer(t, nil)
-	today := s.visitor("203.0.113.9", browser, friday)
-	if string(today) != string(s.visitor("203.0.113.9", browser, friday.Add(8*time.Hour))) {
+	today := s.visitor("203.0.113.9", chromeAgent, friday)
+	if string(today) != string(s.visitor("203.0.113.9", chromeAgent, friday.Add(8*time.Hour))) {
 		t.Error("the same reader is another one on the same day")
 	}
-	if string(today) == string(s.visitor("203.0.113.9", browser, friday.Add(9*time.Hour))) {
+	if string(today) == string(s.visitor("203.0.113.9", chromeAgent, friday.Add(9*time.Hour))) {
 		t.Error("a reader can be followed over midnight")
 	}
 }
@@ -58,7 +58,7 @@ func TestViewsWaitWhileNATSIsAway(t *testing.T) {
 	n := newNewsstand(t)
 	n.bus.down = true
 	for range 3 {
-		n.post("/xem", url.Values{"article": {"0123456789ab"}}, http.StatusNoContent, "User-Agent", browser)
+		n.post("/xem", url.Values{"article": {"0123456789ab"}}, http.StatusNoContent, "User-Agent", chromeAgent)
 	}
 	n.handOver(t.Context())
 	n.bus.down = false
@@ -96,7 +96,7 @@ func TestFloodOfViewsIsNotCounted(t *testing.T) {
 	t.Parallel()
 	n := newNewsstand(t)
 	for range 400 {
-		n.post("/xem", url.Values{}, http.StatusNoContent, "User-Agent", browser)
+		n.post("/xem", url.Values{}, http.StatusNoContent, "User-Agent", chromeAgent)
 	}
 	n.handOver(t.Context())
 	if got := len(n.bus.views); got != 300 {
