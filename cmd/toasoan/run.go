@@ -161,15 +161,29 @@ func (n *newsroomRun) load(ctx context.Context, a *app) error {
 	var people []demoUser
 	if n.config.Demo {
 		var err error
-		if people, err = loadDemo(ctx, a, n.stack.Data(), n.terminal.out); err != nil {
-			return fmt.Errorf("load demo content: %w", err)
-		}
-		if err := writeDemoFile(n.stack.Data(), demoFile{URL: n.config.URL.String(), Mailbox: n.stack.MailboxURL, Users: people}); err != nil {
+		if people, err = n.demo(ctx, a); err != nil {
 			return err
 		}
 	}
 	n.loaded.Store(true)
 	return n.table(ctx, a, people)
+}
+
+// demo loads the demo content and writes down its sign-ins. A server that dies meanwhile is waited for: loading goes on where it was.
+func (n *newsroomRun) demo(ctx context.Context, a *app) ([]demoUser, error) {
+	for wait := time.Second; ; wait = min(2*wait, 15*time.Second) {
+		people, err := loadDemo(ctx, a, n.stack.Data(), n.terminal.out)
+		if err == nil {
+			return people, writeDemoFile(n.stack.Data(), demoFile{URL: n.config.URL.String(), Mailbox: n.stack.MailboxURL, Users: people})
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		a.log.Warn("demo content is not loaded yet", "error", err, "again_in", wait.String())
+		if err := pause(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // table tells where everything is.
