@@ -25,6 +25,8 @@ type issueView struct {
 	Failed         int
 	Balanced       bool
 	Why            string
+	Running        bool // may be paused
+	Paused, Halted bool // halted: paused or stopped, may be resumed
 	Faults         []faultView
 }
 
@@ -40,6 +42,12 @@ func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
 		Opened: o.l.DateTime(d.OpenedAt), List: o.section(d.List), Counts: c, Done: c.Candidates - c.Waiting, Failed: c.Hard + c.Expired + c.InDoubt,
 		Balanced: c.Balanced(), Why: d.Why,
 	}
+	if key := "issue.why_" + d.Why; o.l.Has(key) {
+		v.Why = o.l.T(key)
+	}
+	v.Paused = d.Status == newsroom.IssuePaused
+	v.Halted = v.Paused || d.Status == newsroom.IssueAborted
+	v.Running = !v.Halted && d.Status != newsroom.IssueDone
 	switch d.Status {
 	case "done":
 		v.State = "approved"

@@ -16,12 +16,14 @@ type Store interface {
 	deskStore
 	portalStore
 	readerStore
+	subscriberStore
 }
 
 // Dispatch is what the handlers ask of the workflows. Each room adds its line.
 type Dispatch interface {
 	apiDispatch
 	deskDispatch
+	issueRuns
 	mover
 	postman
 	readerRuns

@@ -1,0 +1,159 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"toasoan/newsroom"
+)
+
+// runStore is what people do about a mail run.
+type runStore interface {
+	DeliveryRows(ctx context.Context, issueID string, f newsroom.DeliveryFilter) (list []newsroom.DeliveryRow, next string, err error)
+	ExportDeliveries(ctx context.Context, by newsroom.Person, issueID string, each func(newsroom.DeliveryRow) error) error
+	PauseIssue(ctx context.Context, by newsroom.Person, issueID string) error
+	ResumeIssue(ctx context.Context, by newsroom.Person, issueID string) error
+	StopIssue(ctx context.Context, by newsroom.Person, issueID string) error
+	RetryIssue(ctx context.Context, by newsroom.Person, issueID string, state newsroom.DeliveryState) (n int, err error)
+}
+
+// issueRuns starts an issue's run and tells one that is there to look at its issue. Met by dispatch.
+type issueRuns interface {
+	Deliver(ctx context.Context, issueID string) error
+	StopDelivery(ctx context.Context, issueID string) error
+}
+
+// postDeskIssue handles POST /desk/issues/{id}: pause, resume, stop, retry. What was asked is in the ledger before the run
+// hears of it.
+func (s *Server) postDeskIssue(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
+	ctx, id := r.Context(), r.PathValue("id")
+	to := "/desk/issues/" + id
+	var err error
+	said, args := "", []string{}
+	switch r.PostFormValue("act") {
+	case "pause":
+		said, err = "flash.issue_paused", s.Store.PauseIssue(ctx, me, id)
+	case "resume":
+		said, err = "flash.issue_resumed", s.Store.ResumeIssue(ctx, me, id)
+	case "stop":
+		said, err = "flash.issue_stopped", s.Store.StopIssue(ctx, me, id)
+	case "retry":
+		var n int
+		n, err = s.Store.RetryIssue(ctx, me, id, newsroom.DeliveryState(r.PostFormValue("state")))
+		said, args = "flash.issue_retried", []string{"n", strconv.Itoa(n)}
+	default:
+		return newsroom.ErrNotFound
+	}
+	if errors.Is(err, newsroom.ErrConflict) {
+		s.leaveFlash(w, "warn", "flash.issue_conflict")
+		return see(w, r, to)
+	}
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(s.Dispatch.Deliver(ctx, id), s.Dispatch.StopDelivery(ctx, id)); err != nil {
+		s.Log.WarnContext(ctx, "mail run is told later", "issue_id", id, "error", err) // the reconcile schedule finds it
+	}
+	s.leaveFlash(w, "good", said, args...)
+	return see(w, r, to)
+}
+
+// recipientsPage is the page "desk/recipients".
+type recipientsPage struct {
+	Issue  issueView
+	Rows   []recipientView
+	Query  string
+	States []option
+	Next   string
+}
+
+type recipientView struct {
+	SubscriberID, Email, State string
+	Reply                      string
+	Attempt                    int
+	Next, Done                 *time.Time
+}
+
+var deliveryStates = []newsroom.DeliveryState{
+	newsroom.DeliverySent, newsroom.DeliverySoft, newsroom.DeliveryHard, newsroom.DeliveryExpired, newsroom.DeliveryInDoubt, newsroom.DeliveryResent,
+	newsroom.DeliverySuppressed, newsroom.DeliveryCancelled, newsroom.DeliveryPending, newsroom.DeliveryClaimed, newsroom.DeliveryDot,
+}
+
+// getRecipients handles GET /desk/issues/{id}/recipients: what became of each mail.
+func (s *Server) getRecipients(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
+	q, id := r.URL.Query(), r.PathValue("id")
+	one, err := s.Store.DeskIssue(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	o, err := s.lists(r)
+	if err != nil {
+		return err
+	}
+	f := newsroom.DeliveryFilter{State: newsroom.DeliveryState(q.Get("state")), Query: q.Get("q"), After: q.Get("after"), Limit: 100}
+	rows, next, err := s.Store.DeliveryRows(r.Context(), id, f)
+	if err != nil {
+		return err
+	}
+	page := recipientsPage{Issue: s.issueView(o, one), Query: f.Query}
+	for _, state := range deliveryStates {
+		page.States = append(page.States, option{string(state), o.l.T("delivery." + string(state)), state == f.State})
+	}
+	for _, d := range rows {
+		page.Rows = append(page.Rows, recipientView{
+			SubscriberID: d.SubscriberID, Email: d.Email, State: o.l.T("delivery." + string(d.State)), Reply: relayReply(d), Attempt: d.Attempt,
+			Next: d.Next, Done: d.DoneAt,
+		})
+	}
+	if next != "" {
+		q.Set("after", next)
+		page.Next = "/desk/issues/" + url.PathEscape(id) + "/recipients?" + q.Encode()
+	}
+	return s.deskPage(w, r, me, http.StatusOK, "desk/recipients", "issues", page)
+}
+
+// relayReply is what the relay said: "550 5.1.1 no such user".
+func relayReply(d newsroom.DeliveryRow) string {
+	reply := ""
+	for _, part := range []string{codeCell(d.Code), d.Enhanced, d.Reply} {
+		if part != "" {
+			reply += " " + part
+		}
+	}
+	if reply == "" {
+		return ""
+	}
+	return reply[1:]
+}
+
+func codeCell(code int) string {
+	if code == 0 {
+		return ""
+	}
+	return strconv.Itoa(code)
+}
+
+// getRecipientsCSV handles GET /desk/issues/{id}/recipients.csv.
+func (s *Server) getRecipientsCSV(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
+	id := r.PathValue("id")
+	if _, err := s.Store.DeskIssue(r.Context(), id); err != nil {
+		return err
+	}
+	l := s.lang(r)
+	out := csvFile(w, "thu-"+id+".csv")
+	if err := out.Write([]string{"subscriber_id", "email", "state", "attempts", "code", "enhanced", "stage", "reply", "next_attempt", "done_at"}); err != nil {
+		return err
+	}
+	err := s.Store.ExportDeliveries(r.Context(), me, id, func(d newsroom.DeliveryRow) error {
+		return out.Write([]string{
+			d.SubscriberID, plainCell(d.Email), string(d.State), strconv.Itoa(d.Attempt), codeCell(d.Code), d.Enhanced, d.Stage, plainCell(d.Reply),
+			timeCell(l, d.Next), timeCell(l, d.DoneAt),
+		})
+	})
+	out.Flush()
+	return errors.Join(err, out.Error())
+}
