@@ -190,6 +190,11 @@ func (s *Server) deskPage(w http.ResponseWriter, r *http.Request, me newsroom.Pe
 // Admin reports whether the rail shows the administration.
 func (v deskView) Admin() bool { return v.Me.Is(newsroom.RoleAdmin) }
 
+// InAdmin reports whether the page is one of the administration.
+func (v deskView) InAdmin() bool {
+	return slices.Contains([]string{"admin", "users", "sections", "offices", "policies", "calendar", "trouble"}, v.Nav)
+}
+
 // Writes reports whether the rail offers to write.
 func (v deskView) Writes() bool { return v.Me.Writes() }
 

@@ -51,6 +51,13 @@ func (s *Server) getWork(w http.ResponseWriter, r *http.Request, me newsroom.Per
 	add(work.Editing, "desk.do_edit", false)
 	add(work.Queue, "desk.do_claim", false)
 	page.Waiting, page.Drafts, page.Published = o.cards(work.Waiting), o.cards(work.Drafts), o.cards(work.Published)
+	for _, list := range [][]cardView{page.Now, page.Waiting, page.Drafts} {
+		for i := range list {
+			if list[i].Author == me.Name {
+				list[i].Author = "" // mine: no need to say so
+			}
+		}
+	}
 	for i := range page.Drafts {
 		page.Drafts[i].Do, page.Drafts[i].DoURL = o.l.T("desk.do_write"), page.Drafts[i].URL+"/edit"
 	}
