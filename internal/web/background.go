@@ -23,6 +23,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() { s.followChanges(ctx) })
 	group.Go(func() { s.pollVersion(ctx) })
 	group.Go(func() { s.sendViews(ctx) })
+	group.Go(func() { s.runDesk(ctx) })
 	group.Wait()
 	return nil
 }

@@ -66,14 +66,25 @@ func (h *liveHub) tell(topics ...string) {
 	}
 }
 
-// followDesk tells the browsers about every event until ctx ends, then ends their streams.
-func (s *Server) followDesk(ctx context.Context) error {
+// runDesk tells the browsers about every event until ctx ends, then ends their streams, so that the server can stop. Of an empty
+// newsroom it first writes the one-time code of the first start into the log.
+func (s *Server) runDesk(ctx context.Context) {
 	defer close(s.desk.live.over)
-	return s.Bus.Follow(ctx, []string{"newsroom.>"}, func(e events.Envelope) {
+	empty, err := s.Store.Empty(ctx)
+	switch {
+	case err != nil:
+		s.Log.WarnContext(ctx, "cannot tell whether the newsroom is empty", "error", err)
+	case empty && !s.Demo:
+		s.Log.InfoContext(ctx, "the newsroom is empty: open the address and give the code", "address", s.absolute("/desk/start"), "code", s.Store.SetupCode())
+	}
+	err = s.Bus.Follow(ctx, []string{"newsroom.>"}, func(e events.Envelope) {
 		if topics := liveTopics(e); len(topics) > 0 {
 			s.desk.live.tell(topics...)
 		}
 	}, func() { s.desk.live.tell("*") })
+	if err != nil && ctx.Err() == nil {
+		s.Log.ErrorContext(ctx, "the desk no longer follows events", "error", err)
+	}
 }
 
 // liveTopics names the parts of pages that an event concerns.
