@@ -44,7 +44,6 @@ type apiStore interface {
 type apiDispatch interface {
 	Move(ctx context.Context, r newsroom.Request) (newsroom.Outcome, error)
 	Follow(ctx context.Context, articleID string) error
-	Subscribed(ctx context.Context, subscriberID string) error
 }
 
 // apiRoom is what the API keeps: its own routes, the limits of each, and its description.

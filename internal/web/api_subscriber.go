@@ -159,9 +159,7 @@ func (s *Server) apiSubscribe(ctx context.Context, me caller, in *apiSubscribeIn
 	if err != nil {
 		return nil, keyTrouble(ctx, err)
 	}
-	if err := s.Dispatch.Subscribed(ctx, id); err != nil {
-		s.Log.WarnContext(ctx, "subscription is followed later", "subscriber_id", id, "error", err)
-	}
+	s.followReader(ctx, id)
 	u, err := s.Store.Subscriber(ctx, id)
 	if err != nil {
 		return nil, err

@@ -61,6 +61,7 @@ func (d *settler) Follow(_ context.Context, id string) error {
 }
 
 func (d *settler) Subscribed(ctx context.Context, id string) error { return d.Follow(ctx, id) }
+func (d *settler) SubscriberChanged(context.Context, string) error { return nil }
 
 // apiDesk is a newsroom on a real database with a token for each of its people.
 type apiDesk struct {
