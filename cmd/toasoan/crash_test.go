@@ -34,26 +34,18 @@ func TestKills(t *testing.T) {
 	w := &walk{plant: p, author: p.as("reporter"), reviewer: p.as("reviewer"), leader: p.as("leader")}
 	subscribers := w.subscribers()
 	hit := map[string]int{}
-	for kills := 0; kills < crashes; {
+	kills := 0
+	for kills < crashes || len(hit) < len(w.steps()) {
+		if len(w.done) == crashes {
+			t.Fatalf("%d articles and only %d kills inside a step: the steps are too short to hit", len(w.done), kills)
+		}
 		w.begin(fmt.Sprintf("Bài kiểm tra mất điện số %d", len(w.done)+1))
 		for _, step := range w.steps() {
-			victim := victims[kills%len(victims)]
-			delay := time.Duration(rng.IntN(250)) * time.Millisecond
-			before := w.state()
-			finished := make(chan error, 1)
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-			go func() { finished <- step.do(ctx) }()
-			if kills < crashes {
-				time.Sleep(delay) // the kill falls somewhere into the step: a random moment is the point
-				p.kill(victim)
+			w.crash(step, victims[kills%len(victims)], time.Duration(rng.IntN(120))*time.Millisecond, kills < crashes || hit[step.name] == 0, func(said string) {
 				kills++
 				hit[step.name]++
-			}
-			if err := <-finished; err != nil {
-				t.Fatalf("step %s with %s killed after %s: %v\n%s", step.name, victim, delay, err, p.log.tail(8000))
-			}
-			cancel()
-			t.Logf("kill %2d: %-9s in %-9s after %3d ms: %s → %s", kills, victim, step.name, delay.Milliseconds(), before, w.state())
+				t.Logf("kill %2d: %s", kills, said)
+			})
 		}
 		w.done = append(w.done, w.article)
 	}
@@ -70,7 +62,33 @@ func TestKills(t *testing.T) {
 	if err != nil {
 		t.Errorf("audit: %v: %s", err, out)
 	}
-	t.Logf("%d kills, %d articles, %s", crashes, len(w.done), strings.TrimSpace(string(out)))
+	t.Logf("%d kills, %d articles, %s", kills, len(w.done), strings.TrimSpace(string(out)))
+}
+
+// crash does a step and, when wanted, kills a process after delay, unless the step is over by then: only a kill between its start and
+// its end counts.
+func (w *walk) crash(step walkStep, victim string, delay time.Duration, wanted bool, killed func(said string)) {
+	w.t.Helper()
+	before := w.state()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 3*time.Minute)
+	defer cancel()
+	finished := make(chan error, 1)
+	go func() { finished <- step.do(ctx) }()
+	over := make(<-chan time.Time)
+	if wanted {
+		over = time.After(delay)
+	}
+	var err error
+	select {
+	case err = <-finished:
+	case <-over:
+		w.kill(victim)
+		err = <-finished
+		killed(fmt.Sprintf("%-9s in %-9s after %3d ms: %s → %s", victim, step.name, delay.Milliseconds(), before, w.state()))
+	}
+	if err != nil {
+		w.t.Fatalf("step %s with %s killed after %s: %v\n%s", step.name, victim, delay, err, w.log.tail(8000))
+	}
 }
 
 // kill ends one process of the newsroom at once, and starts the app again when it was the one.
@@ -124,8 +142,8 @@ func (w *walk) steps() []walkStep {
 		move("reclaim", "claim", &w.reviewer, nil),
 		move("forward", "forward", &w.reviewer, nil),
 		{"approve", w.approve},
-		{"receipts", w.receipts},
 		{"mail", w.mailed},
+		{"receipts", w.receipts},
 	}
 }
 
