@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"html/template"
 	"net/http"
@@ -22,9 +23,10 @@ type deciding interface {
 	TryAskPIN(ctx context.Context, ask newsroom.AskView, browser, pin string) (left int, letters []string, err error)
 	Nonce(askID, browser string) string
 	FreshNonce(nonce, askID, browser string) bool
+	IsTrusted(ctx context.Context, userID, value string) (bool, error)
 	Trusted(ctx context.Context, userID, value string) (bool, error)
 	TrustDevice(ctx context.Context, userID, label string) (value string, expires time.Time, err error)
-	CheckTOTP(ctx context.Context, userID, code string) (bool, error)
+	TryAskTOTP(ctx context.Context, ask newsroom.AskView, code string) (ok bool, letters []string, err error)
 	NotMe(ctx context.Context, token string) (newsroom.Disowned, error)
 	Disowned(ctx context.Context, linkID string) error
 }
@@ -45,18 +47,19 @@ type decidePage struct {
 	newsroom.AskView
 	Token     string
 	Shown     *publicArticlePage // nil: hidden until the PIN
+	Second    bool               // a second signature is asked for
 	Closed    bool               // nothing is asked any more: the outcome is shown
 	Why       string             // sentence of what became of the question
 	Nonce     string
+	Seen      string // proof that the PIN was given to read, good for nonceLife in this browser
 	RequestID string
 	Trusted   bool // this phone needs no PIN
 	NeedsTOTP bool
 	Hidden    bool // the policy shows the text only after the PIN
-	Changed   bool
-	TitleDiff template.HTML
-	BodyDiff  template.HTML
+	Diff      *decideDiff
 	Findings  []text.Finding
 	Reasons   []newsroom.ReasonCode
+	Needed    string // how many must approve, where one is not enough
 	Form      decideForm
 	Errors    formErrors
 	Pending   bool // recorded, Temporal has not answered yet
@@ -67,6 +70,12 @@ type decidePage struct {
 // decideForm is what was typed; it comes back with every error.
 type decideForm struct{ Move, Code, Reason string }
 
+// decideDiff is what changed since this person was asked last, or against what readers see.
+type decideDiff struct {
+	Title, Lead, Body template.HTML
+	Others            []string // names of the other fields that changed
+}
+
 // getDecide handles GET /duyet/{token}. It writes nothing, whoever opens it and however often.
 func (s *Server) getDecide(w http.ResponseWriter, r *http.Request) error {
 	page, err := s.decidePage(w, r)
@@ -74,20 +83,45 @@ func (s *Server) getDecide(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page.Pending = r.URL.Query().Has("ghi-nhan") && !page.Closed
+	s.Log.InfoContext(r.Context(), "approval link opened", "ask_id", page.Ask.ID, "article_id", page.Article.ID,
+		"scanner", looksLikeScanner(r, s.Now().Sub(page.CreatedAt)))
 	return s.decide(w, r, http.StatusOK, page)
 }
 
-// decide renders the page, never cached and never indexed; its referrer is the origin at most (with none at all older Safari
-// would post "Origin: null", which is refused).
+// looksLikeScanner guesses whether a machine opened a link: no one is believed or refused for it, it only stands in the log.
+func looksLikeScanner(r *http.Request, age time.Duration) bool {
+	agent := strings.ToLower(r.UserAgent())
+	return r.Method == http.MethodHead || age < time.Minute || agent == "" ||
+		strings.Contains(agent, "headless") || strings.Contains(agent, "bot") || strings.Contains(agent, "scan") || strings.Contains(agent, "preview")
+}
+
+// mailed wraps the pages behind mailed links: whatever the answer, an error page too, it is never kept, never indexed, and its
+// address goes nowhere. The referrer is the origin at most: with none at all older Safari would post "Origin: null", which is
+// refused.
+func (s *Server) mailed(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Referrer-Policy", "strict-origin")
+		w.Header().Set("X-Robots-Tag", "noindex, nofollow, noarchive")
+		w.Header().Set("Cache-Control", "no-store")
+		return h(w, r)
+	}
+}
+
+// mailedToken is the token of a link as it was mailed. Programs that make links of plain text take the full stop or the bracket
+// behind them along.
+func mailedToken(r *http.Request) string {
+	return strings.TrimFunc(r.PathValue("token"), func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '-' && c != '_'
+	})
+}
+
 func (s *Server) decide(w http.ResponseWriter, r *http.Request, status int, page *decidePage) error {
-	w.Header().Set("Referrer-Policy", "strict-origin")
-	w.Header().Set("X-Robots-Tag", "noindex, nofollow, noarchive")
 	return s.render(w, r, status, "decide", page)
 }
 
 // decidePage loads everything the page shows in the language of whoever is asked.
 func (s *Server) decidePage(w http.ResponseWriter, r *http.Request) (*decidePage, error) {
-	token := r.PathValue("token")
+	token := mailedToken(r)
 	ask, err := s.Store.AskByToken(r.Context(), token)
 	if err != nil {
 		return nil, err
@@ -98,41 +132,112 @@ func (s *Server) decidePage(w http.ResponseWriter, r *http.Request) (*decidePage
 	browser := s.browser(w, r)
 	page := &decidePage{
 		AskView: ask, Token: token, Nonce: s.Store.Nonce(ask.Ask.ID, browser), RequestID: uuid.NewString(), Reasons: newsroom.ReasonCodes,
-		Closed: ask.Over != "" || ask.Own != nil, NeedsTOTP: ask.Policy.DecideTOTP,
+		Second: ask.Kind == "second", Closed: ask.Over != "" || ask.Own != nil, NeedsTOTP: ask.Policy.DecideTOTP,
 	}
 	if page.Trusted, err = s.trusted(r, ask.Person.ID); err != nil {
 		return nil, err
 	}
-	page.Hidden = ask.Policy.BodyAfterPIN && !page.Trusted
+	page.Hidden = ask.Policy.BodyAfterPIN && !page.Trusted && !ask.Live
 	if page.Closed {
 		page.Why = s.whyClosed(r, ask)
 		own := ask.Own != nil && ask.Own.Move == newsroom.MoveApprove
 		page.CanUndo = own && ask.Article.UndoUntil != nil && ask.Article.UndoUntil.After(s.Now())
 		page.CanTake = own && ask.Live
+	} else {
+		page.Needed = needed(s.lang(r), ask)
 	}
 	if page.Hidden {
 		return page, nil
 	}
+	return page, s.decideText(r, page)
+}
+
+// decideText fills in the article and what is to be known about it.
+func (s *Server) decideText(r *http.Request, page *decidePage) (err error) {
+	ask := page.AskView
+	page.Hidden = false
 	page.Shown, err = s.publicPage(r, newsroom.PortalArticle{
 		ID: ask.Article.ID, Public: ask.Article.Public, Revision: ask.Ask.Revision, Slug: ask.Article.Slug, Hash: ask.Ask.Hash,
 		Content: ask.Content, Images: ask.Images, Published: s.Now(), Updated: s.Now(),
 	}, false)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	if page.Second {
+		return nil
 	}
 	page.Findings = text.Check(text.Document{Title: ask.Content.Title, Lead: ask.Content.Lead, Body: ask.Content.Body, Credits: creditLines(ask.Content)})
 	if before := ask.Before; before != nil && before.Hash() != ask.Content.Hash() {
-		page.Changed = true
-		page.TitleDiff = template.HTML(text.DiffText(before.Title, ask.Content.Title)) //nolint:gosec // escaped by DiffText
-		page.BodyDiff = template.HTML(text.DiffHTML(before.Body, ask.Content.Body))    //nolint:gosec // sanitised by DiffHTML
+		page.Diff = diffOf(s.lang(r), *before, ask.Content)
 	}
-	return page, nil
+	return nil
+}
+
+// diffOf compares two texts field by field.
+func diffOf(l language, before, after newsroom.Content) *decideDiff {
+	d := &decideDiff{}
+	if before.Title != after.Title {
+		d.Title = template.HTML(text.DiffText(before.Title, after.Title)) //nolint:gosec // escaped by DiffText
+	}
+	if before.Lead != after.Lead {
+		d.Lead = template.HTML(text.DiffText(before.Lead, after.Lead)) //nolint:gosec // likewise
+	}
+	if before.Body != after.Body {
+		d.Body = template.HTML(text.DiffHTML(before.Body, after.Body)) //nolint:gosec // sanitised by DiffHTML
+	}
+	for _, f := range []struct {
+		key     string
+		changed bool
+	}{
+		{"section", before.Section != after.Section || !slices.Equal(before.AlsoIn, after.AlsoIn)},
+		{"authors", before.Byline() != after.Byline()},
+		{"pictures", !sameJSON(before.Pictures, after.Pictures)},
+		{"attachments", !sameJSON(before.Attachments, after.Attachments)},
+		{"credits", !sameJSON(before.Credits, after.Credits) || before.Source != after.Source},
+		{"topics", !slices.Equal(before.Topics, after.Topics) || !slices.Equal(before.Tags, after.Tags)},
+		{"release_at", !sameTime(before.ReleaseAt, after.ReleaseAt)},
+		{"display_end", !sameTime(before.DisplayEnd, after.DisplayEnd)},
+		{"note", !sameJSON(before.Note, after.Note)},
+	} {
+		if f.changed {
+			d.Others = append(d.Others, l.T("decide.field_"+f.key))
+		}
+	}
+	return d
+}
+
+func sameJSON(a, b any) bool {
+	left, _ := json.Marshal(a)  //nolint:errchkjson // plain values
+	right, _ := json.Marshal(b) //nolint:errchkjson // likewise
+	return string(left) == string(right)
+}
+
+func sameTime(a, b *time.Time) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
+}
+
+// needed says how many must approve where one is not enough, and how many steps there are.
+func needed(l language, ask newsroom.AskView) string {
+	if ask.Kind == "second" || ask.Ask.Step >= len(ask.Policy.Steps) {
+		return ""
+	}
+	var parts []string
+	switch step := ask.Policy.Steps[ask.Ask.Step]; step.Quorum {
+	case newsroom.QuorumAll:
+		parts = append(parts, l.T("decide.needs_all"))
+	case newsroom.QuorumN:
+		parts = append(parts, l.T("decide.needs_n", "n", step.N))
+	}
+	if n := len(ask.Policy.Steps); n > 1 {
+		parts = append(parts, l.T("decide.step_of", "step", ask.Ask.Step+1, "steps", n))
+	}
+	return strings.Join(parts, " ")
 }
 
 // whyClosed is the sentence that says what became of a question.
 func (s *Server) whyClosed(r *http.Request, ask newsroom.AskView) string {
 	l := s.lang(r)
-	if ask.Own != nil || ask.Over == "settled" || ask.Over == "decided" {
+	if ask.Own != nil || ask.Over == "decided" || (ask.Over == "settled" && ask.Decision != nil) {
 		return ""
 	}
 	if key := "decide.over_" + ask.Over; l.Has(key) {
@@ -167,12 +272,27 @@ func (s *Server) trusted(r *http.Request, userID string) (bool, error) {
 	if err != nil {
 		return false, nil //nolint:nilerr // no cookie: no trusted device
 	}
-	return s.Store.Trusted(r.Context(), userID, c.Value)
+	return s.Store.IsTrusted(r.Context(), userID, c.Value)
 }
 
 // linkMoves are the moves that a mailed link can make: the decision, and afterwards taking it back.
 var linkMoves = []newsroom.Move{
-	newsroom.MoveApprove, newsroom.MoveRequestChanges, newsroom.MoveReject, newsroom.MoveUndo, newsroom.MoveWithdraw,
+	newsroom.MoveApprove, newsroom.MoveRequestChanges, newsroom.MoveReject, newsroom.MoveUndo, newsroom.MoveWithdraw, newsroom.MoveSecondSign,
+}
+
+// moveRead is no move: the PIN is given to read what the policy hides until then.
+const moveRead = newsroom.Move("read")
+
+// offers reports whether the page that was shown had a button for move.
+func (p *decidePage) offers(move newsroom.Move) bool {
+	switch {
+	case !slices.Contains(linkMoves, move):
+		return false
+	case move == newsroom.MoveUndo || move == newsroom.MoveWithdraw:
+		return p.Closed
+	default:
+		return !p.Closed && p.Second == (move == newsroom.MoveSecondSign)
+	}
 }
 
 // postDecide handles POST /duyet/{token}. It needs the token, the nonce of a page shown in this browser, and the leader's PIN or a
@@ -185,51 +305,73 @@ func (s *Server) postDecide(w http.ResponseWriter, r *http.Request) error {
 	l := s.lang(r)
 	move := newsroom.Move(r.PostFormValue("move"))
 	page.Form = decideForm{Move: string(move), Code: r.PostFormValue("reason_code"), Reason: text.Block(r.PostFormValue("reason"))}
-	after := move == newsroom.MoveUndo || move == newsroom.MoveWithdraw
-	if page.Closed && !after {
+	if page.Closed && move != newsroom.MoveUndo && move != newsroom.MoveWithdraw {
 		return s.decide(w, r, http.StatusOK, page) // a replay shows who decided and when; nothing changes
 	}
-	if !slices.Contains(linkMoves, move) {
+	if move != moveRead && !page.offers(move) {
 		page.Errors.add(l, "move", "decide.choose")
 		return s.decide(w, r, http.StatusUnprocessableEntity, page)
 	}
-	if c, err := r.Cookie(browserCookie); err != nil || !s.Store.FreshNonce(r.PostFormValue("nonce"), page.Ask.ID, c.Value) {
+	c, err := r.Cookie(browserCookie)
+	if err != nil || !s.Store.FreshNonce(r.PostFormValue("nonce"), page.Ask.ID, c.Value) {
 		page.Errors.add(l, "move", "decide.shown_again")
 		return s.decide(w, r, http.StatusConflict, page)
+	}
+	if move == moveRead {
+		return s.postRead(w, r, page, c.Value)
 	}
 	request := s.linkRequest(r, page, move)
 	if needsReason(move) && (!request.Code.Known() || request.Reason == "") {
 		page.Errors.add(l, "reason", "refused.reason_required")
 		return s.decide(w, r, http.StatusUnprocessableEntity, page)
 	}
-	if status, err := s.prove(r, page); err != nil {
+	if status, err := s.prove(r, page, c.Value); err != nil {
 		return err
 	} else if status != 0 {
 		return s.decide(w, r, status, page)
 	}
 	outcome, err := s.Dispatch.Move(r.Context(), request)
-	if refused, ok := errors.AsType[*newsroom.MoveError](err); ok {
+	refused, isRefused := errors.AsType[*newsroom.MoveError](err)
+	if isRefused || errors.Is(err, newsroom.ErrConflict) { // a conflict: the other answer of a double tap came first
+		code := newsroom.RefusedDecided
+		if isRefused {
+			code = refused.Code
+		}
 		again, err := s.decidePage(w, r)
 		if err != nil {
 			return err
 		}
 		again.Form = page.Form
-		again.Errors = formErrors{{Field: "move", Text: l.T("refused." + string(refused.Code))}}
+		again.Errors = formErrors{{Field: "move", Text: l.T("refused." + string(code))}}
 		return s.decide(w, r, http.StatusConflict, again)
 	}
 	if err != nil {
 		return err
 	}
-	if !page.Trusted && ticked(r, "trust") {
-		if err := s.trust(w, r, page.Person.ID); err != nil {
-			return err
-		}
+	if err := s.trust(w, r, page); err != nil {
+		return err
 	}
 	target := decidePath + page.Token
 	if outcome.Pending {
 		target += "?ghi-nhan"
 	}
 	return see(w, r, target)
+}
+
+// postRead shows what the policy hides, once the PIN is given; the decision that follows in this browser needs it no second time.
+func (s *Server) postRead(w http.ResponseWriter, r *http.Request, page *decidePage, browser string) error {
+	status, err := s.prove(r, page, browser)
+	if err != nil {
+		return err
+	}
+	if status == 0 {
+		status, page.Seen = http.StatusOK, s.Store.Nonce(page.Ask.ID+"#pin", browser)
+		if err := s.decideText(r, page); err != nil {
+			return err
+		}
+	}
+	page.Form = decideForm{}
+	return s.decide(w, r, status, page)
 }
 
 func needsReason(move newsroom.Move) bool {
@@ -255,40 +397,36 @@ func (s *Server) linkRequest(r *http.Request, page *decidePage, move newsroom.Mo
 	return request
 }
 
-// prove makes sure that it is the leader: a trusted phone, or the PIN, and a one-time code where the policy wants one. A status
-// other than 0 says that it is not proven, with the sentence in page.Errors.
-func (s *Server) prove(r *http.Request, page *decidePage) (status int, err error) {
-	l := s.lang(r)
-	if !page.Trusted {
-		if !page.HasPIN {
-			page.Errors.add(l, "pin", "decide.no_pin")
-			return http.StatusForbidden, nil
-		}
-		c, err := r.Cookie(browserCookie)
+// prove makes sure that it is the leader: a trusted phone, the PIN, or the PIN given in this browser just now to read; and a
+// one-time code where the policy wants one. A status other than 0 says that it is not proven, with the sentence in page.Errors.
+func (s *Server) prove(r *http.Request, page *decidePage, browser string) (status int, err error) {
+	ctx, l := r.Context(), s.lang(r)
+	if page.Trusted {
+		c, err := r.Cookie(deviceCookie)
 		if err != nil {
-			page.Errors.add(l, "move", "decide.shown_again")
-			return http.StatusConflict, nil //nolint:nilerr // told on the page
+			return 0, err
 		}
-		left, letters, err := s.Store.TryAskPIN(r.Context(), page.AskView, c.Value, strings.TrimSpace(r.PostFormValue("pin")))
-		for _, id := range letters {
-			if err := s.Dispatch.Post(r.Context(), id); err != nil {
-				s.Log.WarnContext(r.Context(), "letter waits for the schedule", "letter_id", id, "error", err)
-			}
-		}
-		_, locked := errors.AsType[*newsroom.LockedError](err)
-		switch {
-		case locked || (errors.Is(err, newsroom.ErrForbidden) && left == 0):
-			page.Errors.add(l, "pin", "decide.pin_locked")
-			return http.StatusForbidden, nil
-		case errors.Is(err, newsroom.ErrForbidden):
-			page.Errors.add(l, "pin", "decide.pin_wrong", "left", left)
-			return http.StatusForbidden, nil
-		case err != nil:
+		if page.Trusted, err = s.Store.Trusted(ctx, page.Person.ID, c.Value); err != nil {
 			return 0, err
 		}
 	}
-	if page.NeedsTOTP {
-		ok, err := s.Store.CheckTOTP(r.Context(), page.Person.ID, strings.TrimSpace(r.PostFormValue("totp")))
+	seen := r.PostFormValue("seen")
+	if s.Store.FreshNonce(seen, page.Ask.ID+"#pin", browser) {
+		page.Seen = seen
+		if page.Hidden {
+			if err := s.decideText(r, page); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if !page.Trusted && page.Seen == "" {
+		if status, err = s.provePIN(r, page, browser); err != nil || status != 0 {
+			return status, err
+		}
+	}
+	if page.NeedsTOTP && page.Seen == "" {
+		ok, letters, err := s.Store.TryAskTOTP(ctx, page.AskView, strings.TrimSpace(r.PostFormValue("totp")))
+		s.post(ctx, letters...)
 		if err != nil {
 			return 0, err
 		}
@@ -300,71 +438,44 @@ func (s *Server) prove(r *http.Request, page *decidePage) (status int, err error
 	return 0, nil
 }
 
-// trust remembers this phone for 30 days. The cookie is Lax: a Strict one is not sent on the tap from a webmail page.
-func (s *Server) trust(w http.ResponseWriter, r *http.Request, userID string) error {
-	value, expires, err := s.Store.TrustDevice(r.Context(), userID, r.UserAgent())
+func (s *Server) provePIN(r *http.Request, page *decidePage, browser string) (status int, err error) {
+	l := s.lang(r)
+	if !page.HasPIN {
+		page.Errors.add(l, "pin", "decide.no_pin")
+		return http.StatusForbidden, nil
+	}
+	pin := strings.TrimSpace(r.PostFormValue("pin"))
+	if pin == "" { // nobody guesses with nothing: it costs no try
+		page.Errors.add(l, "pin", "decide.pin_missing")
+		return http.StatusUnprocessableEntity, nil
+	}
+	left, letters, err := s.Store.TryAskPIN(r.Context(), page.AskView, browser, pin)
+	s.post(r.Context(), letters...)
+	_, locked := errors.AsType[*newsroom.LockedError](err)
+	switch {
+	case locked || (errors.Is(err, newsroom.ErrForbidden) && left == 0):
+		page.Errors.add(l, "pin", "decide.pin_locked")
+		return http.StatusForbidden, nil
+	case errors.Is(err, newsroom.ErrForbidden):
+		page.Errors.add(l, "pin", "decide.pin_wrong", "left", left)
+		return http.StatusForbidden, nil
+	}
+	return 0, err
+}
+
+// trust remembers this phone for 30 days where that was asked for and the PIN was given on it. The cookie is Lax: a Strict one is
+// not sent on the tap from a webmail page.
+func (s *Server) trust(w http.ResponseWriter, r *http.Request, page *decidePage) error {
+	if page.Trusted || !ticked(r, "trust") {
+		return nil
+	}
+	value, _, err := s.Store.TrustDevice(r.Context(), page.Person.ID, r.UserAgent())
 	if err != nil {
 		return err
 	}
 	http.SetCookie(w, &http.Cookie{
-		Name: deviceCookie, Value: value, Path: decidePath, Expires: expires, HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode,
+		Name: deviceCookie, Value: value, Path: decidePath, HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode,
+		MaxAge: int((30 * 24 * time.Hour).Seconds()), // the database knows the exact end
 	})
 	return nil
-}
-
-// notMePage is what pages/notme.html shows.
-type notMePage struct {
-	newsroom.Disowned
-	Token string
-	Done  bool
-}
-
-// getNotMe handles GET /khong-phai-toi/{token}: it shows the decision and writes nothing.
-func (s *Server) getNotMe(w http.ResponseWriter, r *http.Request) error {
-	page, err := s.notMePage(r)
-	if err != nil {
-		return err
-	}
-	return s.notMe(w, r, page)
-}
-
-func (s *Server) notMePage(r *http.Request) (notMePage, error) {
-	token := r.PathValue("token")
-	d, err := s.Store.NotMe(r.Context(), token)
-	if err == nil && !r.URL.Query().Has("lang") {
-		setLang(r, locale.For(d.Person.Locale))
-	}
-	return notMePage{Disowned: d, Token: token, Done: d.Used}, err
-}
-
-func (s *Server) notMe(w http.ResponseWriter, r *http.Request, page notMePage) error {
-	w.Header().Set("Referrer-Policy", "strict-origin")
-	return s.render(w, r, http.StatusOK, "notme", page)
-}
-
-// postNotMe handles POST /khong-phai-toi/{token}: the decision was not the leader's. Before the release it freezes it; afterwards chief
-// and admins are told and decide. Trusted phones and the PIN are void either way. The token alone is enough: it only stops
-// things, and speed counts.
-func (s *Server) postNotMe(w http.ResponseWriter, r *http.Request) error {
-	page, err := s.notMePage(r)
-	if err != nil {
-		return err
-	}
-	if !page.Done {
-		_, err := s.Dispatch.Move(r.Context(), newsroom.Request{
-			ID: requestIDFrom(page.LinkID), ArticleID: page.ArticleID, ActorID: page.Person.ID, Door: newsroom.DoorLink, Move: newsroom.MoveNotMe,
-		})
-		if err != nil {
-			return err
-		}
-		if err := s.Store.Disowned(r.Context(), page.LinkID); err != nil {
-			return err
-		}
-	}
-	return see(w, r, "/khong-phai-toi/"+page.Token)
-}
-
-// requestIDFrom makes the id of a move that can happen once per link.
-func requestIDFrom(link string) string {
-	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("toasoan:link:"+link)).String()
 }
