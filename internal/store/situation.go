@@ -239,6 +239,7 @@ func (s *Store) calendar(ctx context.Context, q querier) (newsroom.Calendar, err
 	case err != nil:
 		return c, fmt.Errorf("working hours: %w", err)
 	default:
+		c.Hours = [7][]newsroom.Span{} // decoding into the default's slices would change it for everybody
 		if err := json.Unmarshal(hours, &c.Hours); err != nil {
 			return c, fmt.Errorf("decode working hours: %w", err)
 		}
