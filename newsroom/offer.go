@@ -1,9 +1,6 @@
 package newsroom
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // Offer is a move that somebody may try now, as a button.
 type Offer struct {
@@ -96,15 +93,4 @@ func (m Move) NeedsPIN(as Stage) bool {
 	default:
 		return false
 	}
-}
-
-// ReasonMissing says which field of a reason is missing for code and text, "" none.
-func ReasonMissing(code ReasonCode, text string) string {
-	switch {
-	case !code.Known():
-		return "reason_code"
-	case strings.TrimSpace(text) == "":
-		return "reason"
-	}
-	return ""
 }

@@ -137,7 +137,7 @@ func (s *Server) articlePage(r *http.Request, me newsroom.Person, id string) (*a
 			return nil, err
 		}
 		card.Holder = holder.Name
-		if a.HolderID != me.ID {
+		if a.HolderID != me.ID && a.Stage == newsroom.StageInReview {
 			page.Lock = holder.Name
 		}
 	}
@@ -379,6 +379,9 @@ type checksView struct {
 	Found   []checkView
 	Legacy  string // a piece of the text in Unicode, where it looks like a legacy encoding; "" it does not
 }
+
+// Count is how many things there are to look at.
+func (v checksView) Count() int { return len(v.Missing) + len(v.Found) }
 
 type checkView struct {
 	Class, Icon string

@@ -317,8 +317,11 @@ func (s *Server) deskPIN(r *http.Request, me newsroom.Person) (wrong formErrors,
 func refusedFields(l language, refused *newsroom.MoveError, form moveForm) (wrong formErrors) {
 	switch refused.Code {
 	case newsroom.RefusedReason, newsroom.RefusedReasonCode:
-		if field := newsroom.ReasonMissing(newsroom.ReasonCode(form.Code), form.Reason); field != "" {
-			wrong.add(l, field, "field.required")
+		if !newsroom.ReasonCode(form.Code).Known() {
+			wrong.add(l, "reason_code", "field.required")
+		}
+		if form.Reason == "" {
+			wrong.add(l, "reason", "field.required")
 		}
 	case newsroom.RefusedTarget:
 		wrong.add(l, "target", "refused.bad_target")
