@@ -77,7 +77,7 @@ func (s *Server) getArchive(r *http.Request) (shown, error) {
 		page.NextDay = dayPath(date.Start().AddDate(0, 0, 1))
 	}
 	page.Total = found.Total
-	page.Stories = teller{site: site, l: s.lang(r)}.stories(found.Items, storySide)
+	page.Stories = teller{site: site, l: s.lang(r)}.main(found.Items)
 	page.Pages = pagesOf(dayPath(date.Start())+"?trang=", number, found.Total, listSize)
 	return shown{page: "archive", data: page}, nil
 }

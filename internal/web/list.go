@@ -88,7 +88,7 @@ func (s *Server) listShown(r *http.Request, site newsroom.Site, page publicList,
 	if err != nil {
 		return shown{}, err
 	}
-	page.Stories = teller{site: site, l: s.lang(r)}.stories(found.Items, storySide)
+	page.Stories = teller{site: site, l: s.lang(r)}.main(found.Items)
 	page.Total, page.Most = found.Total, found.Total >= newsroom.MaxListed
 	page.Pages = pagesOf(page.URL+"?trang=", number, found.Total, listSize)
 	return shown{page: "list", data: page}, nil

@@ -23,7 +23,7 @@ type story struct {
 	URL     string
 	Section sectionLink
 	Image   *picture // nil: none, or none wanted
-	First   bool     // the page's first picture: loaded at once
+	Main    bool     // its headline comes right under the page's
 }
 
 // picture is an image as <img> needs it: srcset lets the browser take the smallest that is sharp.
@@ -50,7 +50,7 @@ var sizesOf = map[string]string{
 func (t teller) story(i newsroom.PortalItem, class string) story {
 	made := story{
 		PortalItem: i, Class: class, URL: newsroom.ArticlePath(i.Slug, i.ID), Section: linkSection(t.site.Section(i.Section), t.l),
-		First: class == storyFirst,
+		Main: class == storyFirst,
 	}
 	if class != storyBare {
 		made.Image = pictureOf(i.Cover, "", sizesOf[class])
@@ -59,7 +59,16 @@ func (t teller) story(i newsroom.PortalItem, class string) story {
 		made.Class = storyBare
 	}
 	if made.Image != nil {
-		made.Image.Eager = made.First
+		made.Image.Eager = made.Main
+	}
+	return made
+}
+
+// main are the stories that a page is about: their headlines come right under the page's.
+func (t teller) main(items []newsroom.PortalItem) []story {
+	made := t.stories(items, storySide)
+	for i := range made {
+		made[i].Main = true
 	}
 	return made
 }
