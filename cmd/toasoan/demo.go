@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"toasoan/internal/standalone"
 )
 
 // runDemo walks one article from a reader's subscription and a reporter's draft to the mailboxes, through nothing but what everybody
@@ -67,7 +69,7 @@ func findNewsroom(ctx context.Context, data, base string) (file demoFile, runnin
 		return file, false, err
 	}
 	at := orDefault(base, file.URL)
-	if at == "" {
+	if at == "" && !starting(data) {
 		return file, false, nil
 	}
 	if base != "" && len(file.Users) == 0 {
@@ -76,19 +78,53 @@ func findNewsroom(ctx context.Context, data, base string) (file demoFile, runnin
 	for deadline := time.Now().Add(readyWait); ; {
 		status, err := readyStatus(ctx, at)
 		switch {
-		case err != nil && base == "":
+		case err != nil && base == "" && !starting(data):
 			return file, false, nil //nolint:nilerr // nobody answers there: one is started
+		case err != nil && base == "" && time.Now().Before(deadline):
 		case err != nil:
 			return file, false, fmt.Errorf("nobody answers at %s: %w", at, err)
 		case status == http.StatusOK:
-			return file, true, nil
+			known, err := knowsUs(ctx, at, file)
+			if err == nil && !known && base != "" {
+				err = fmt.Errorf("the newsroom at %s does not know the sign-ins of %s: give its data folder with --data", at, data)
+			}
+			if err != nil || known || !starting(data) {
+				return file, known, err // not known: another newsroom has taken the port since
+			}
 		case time.Now().After(deadline):
 			return file, false, fmt.Errorf("the newsroom at %s is not ready after %s: see %s/readyz", at, readyWait, at)
 		}
 		if err := pause(ctx, 500*time.Millisecond); err != nil {
 			return file, false, err
 		}
+		if base == "" { // a start may have had to take another port
+			if file, err = readDemoFile(data); err != nil {
+				return file, false, err
+			}
+			at = file.URL
+		}
 	}
+}
+
+// starting reports whether a newsroom's process has the data folder.
+func starting(data string) bool {
+	run, err := standalone.ReadRun(data)
+	return err == nil && syscall.Kill(run.Pid, 0) == nil
+}
+
+// knowsUs reports whether the newsroom at base is the one that the sign-ins belong to.
+func knowsUs(ctx context.Context, base string, file demoFile) (bool, error) {
+	admin, _ := file.as("admin")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(base, "/")+"/api/v1/sections", nil)
+	if err != nil {
+		return false, err
+	}
+	req.Header.Set("Authorization", "Bearer "+admin.Token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false, fmt.Errorf("ask the newsroom: %w", err)
+	}
+	return res.StatusCode == http.StatusOK, res.Body.Close()
 }
 
 func readyStatus(ctx context.Context, base string) (int, error) {

@@ -17,7 +17,7 @@ import (
 )
 
 // -draw makes the pictures of the demo content anew: <motif>-<seed>.jpg is media.Fixture(motif, seed, 1200, 800).
-var draw = flag.Bool("draw", false, "draw the demo pictures anew")
+var drawPictures = flag.Bool("draw", false, "draw the demo pictures anew")
 
 func stories(t *testing.T) []*demoStory {
 	t.Helper()
@@ -126,7 +126,7 @@ func TestDemoUploadsAreTaken(t *testing.T) {
 			if err != nil || !slices.Contains(media.Motifs(), media.Motif(motif)) {
 				t.Fatalf("%s is not named <motif>-<seed>.jpg", p.File)
 			}
-			if *draw {
+			if *drawPictures {
 				if err := os.WriteFile(name, media.Fixture(media.Motif(motif), number, 1200, 800), 0o644); err != nil { //nolint:gosec // part of the source
 					t.Fatal(err)
 				}

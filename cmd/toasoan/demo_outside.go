@@ -55,11 +55,9 @@ func (w *demoWalk) outside(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("the article has no address on the portal: %q", w.article.URL)
 	}
 	section := newsroom.SectionPath(walkSection)
-	shows := func(path string, words ...string) func(context.Context) (bool, error) {
-		return func(ctx context.Context) (bool, error) { return w.pageShows(ctx, path, words) }
+	for name, path := range map[string]string{"front page": "/", "section page": section} {
+		watch(name+" shows it", func(ctx context.Context) (bool, error) { return w.pageShows(ctx, path, at.Path, w.title) })
 	}
-	watch("front page shows it", shows("/", w.title))
-	watch("section page shows it", shows(section, w.title))
 	watch("article page shows text, photos, captions, alt texts and both authors", func(ctx context.Context) (bool, error) {
 		return w.articleShows(ctx, at.Path)
 	})
@@ -100,9 +98,10 @@ func (w *demoWalk) strangerGet(ctx context.Context, path string) (int, []byte, e
 	return res.StatusCode, body, err
 }
 
-func (w *demoWalk) pageShows(ctx context.Context, path string, words []string) (bool, error) {
+// pageShows reports whether the page at path names the address link and shows all words.
+func (w *demoWalk) pageShows(ctx context.Context, path, link string, words ...string) (bool, error) {
 	status, body, err := w.strangerGet(ctx, path)
-	if err != nil || status != http.StatusOK {
+	if err != nil || status != http.StatusOK || !bytes.Contains(body, []byte(link)) {
 		return false, err
 	}
 	text := (&webPage{url: &url.URL{Path: path}, body: body}).words()
@@ -115,7 +114,7 @@ func (w *demoWalk) pageShows(ctx context.Context, path string, words []string) (
 }
 
 func (w *demoWalk) articleShows(ctx context.Context, path string) (bool, error) {
-	ok, err := w.pageShows(ctx, path, slices.Concat([]string{w.title, "312 học sinh"}, walkCaptions, walkAuthors))
+	ok, err := w.pageShows(ctx, path, path, slices.Concat([]string{w.title, "312 học sinh"}, walkCaptions, walkAuthors)...)
 	if err != nil || !ok {
 		return false, err
 	}

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
+	"image/draw"
 	"image/jpeg"
 	"io"
 	"math/rand/v2"
@@ -220,25 +220,24 @@ type upload struct {
 	kind string
 }
 
-// photo is a fresh picture: no other upload has its bytes.
-func photo(name string) (*upload, error) {
-	const width, height = 1280, 853
-	picture := image.NewRGBA(image.Rect(0, 0, width, height))
-	sky, land := rand.IntN(60), rand.IntN(60)
-	for y := range height {
-		for x := range width {
-			c := color.RGBA{R: uint8(150 + sky - y/12), G: uint8(190 + sky/2 - y/14), B: 235, A: 255}
-			if hill := height/2 + (x*x/2600+x*(land+9)/40)%180; y > hill {
-				c = color.RGBA{R: uint8(60 + land), G: uint8(110 + (y-hill)/8), B: 70, A: 255}
-			}
-			picture.SetRGBA(x, y, c)
-		}
+// photo is a fresh picture: a random cut of one of the demo content's, so that no other upload has its bytes.
+func photo(name, from string) (*upload, error) {
+	file, err := demoContent.Open("democontent/pictures/" + from)
+	if err != nil {
+		return nil, fmt.Errorf("make photo: %w", err)
 	}
+	whole, err := jpeg.Decode(file)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("make photo: %w", err)
+	}
+	left, top := rand.IntN(60), rand.IntN(40)
+	cut := image.NewRGBA(image.Rect(0, 0, whole.Bounds().Dx()-left-rand.IntN(60), whole.Bounds().Dy()-top-rand.IntN(40)))
+	draw.Draw(cut, cut.Rect, whole, image.Pt(left, top), draw.Src)
 	u := &upload{}
 	form := multipart.NewWriter(&u.body)
 	part, err := form.CreateFormFile("file", name)
 	if err == nil {
-		err = jpeg.Encode(part, picture, &jpeg.Options{Quality: 85})
+		err = jpeg.Encode(part, cut, &jpeg.Options{Quality: 85})
 	}
 	if err = errors.Join(err, form.Close()); err != nil {
 		return nil, fmt.Errorf("make photo: %w", err)
@@ -261,8 +260,8 @@ type walkInput struct {
 // The words of the walk's article that are looked for on the portal.
 var (
 	walkAuthors  = []string{"Hải Yên", "Khê Sơn"}
-	walkAlts     = []string{"Học sinh ngồi đọc sách dưới bóng cây trong sân trường", "Giá sách bằng gỗ do phụ huynh đóng"}
-	walkCaptions = []string{"Giờ đọc sách đầu tiên của ngày hội.", "Giá sách mở do phụ huynh các thôn tự đóng và trao tặng."}
+	walkAlts     = []string{"Học sinh tập trung thành hàng trong sân trường", "Nhà văn hóa thôn mái ngói, phía trước có vài người trò chuyện"}
+	walkCaptions = []string{"Học sinh toàn trường tập trung trước giờ khai mạc ngày hội.", "Nhà văn hóa thôn Suối Trong, một trong chín điểm nhận tủ sách."}
 )
 
 func (w *demoWalk) draft(pictures []string) walkInput {
@@ -281,10 +280,10 @@ func (w *demoWalk) draft(pictures []string) walkInput {
 }
 
 func (w *demoWalk) write(ctx context.Context) (string, error) {
-	w.title = fmt.Sprintf("Ngày hội đọc sách lần thứ %d tại Trường Tiểu học Vân Khê", 1000+rand.IntN(9_000_000))
+	w.title = fmt.Sprintf("Ngày hội đọc sách lần thứ %d tại Trường Tiểu học Vân Khê", 10+rand.IntN(990))
 	var pictures []string
-	for _, name := range []string{"gio-doc-sach.jpg", "gia-sach.jpg"} {
-		file, err := photo(name)
+	for _, from := range []string{"school-1.jpg", "community_house-1.jpg"} {
+		file, err := photo("anh-"+from, from)
 		if err != nil {
 			return "", err
 		}
@@ -310,7 +309,7 @@ func (w *demoWalk) write(ctx context.Context) (string, error) {
 	}
 	err := w.ask(ctx, "reporter", http.MethodPut, "/articles/"+w.article.ID, in, nil, "If-Match", again.ETag)
 	if refused, ok := errors.AsType[*apiError](err); !ok || refused.status != http.StatusPreconditionFailed {
-		return "", fmt.Errorf("a save over a newer text was not refused with 412: %v", err)
+		return "", fmt.Errorf("a save over a newer text was not refused with 412: %w", err)
 	}
 	return w.title, nil
 }
