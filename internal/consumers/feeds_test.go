@@ -3,7 +3,6 @@ package consumers
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -110,7 +109,7 @@ func published(t *testing.T) events.Envelope {
 	return e
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func feedsWith(n *notebook, v *voice) Feeds {
 	return Feeds{Store: n, Bus: v, Runs: v, Render: feed.Renderer{Base: "https://vankhe.example.vn"}, Log: quiet(), Now: func() time.Time { return moment }}

@@ -283,6 +283,24 @@ func (s *Store) replaceLink(ctx context.Context, ask newsroom.AskView, out *Sett
 	})
 }
 
+// TryAskTOTP checks a one-time code behind a PIN that was right. Wrong ones count against the link as wrong PINs do, so that six
+// digits cannot be guessed by whoever knows the PIN.
+func (s *Store) TryAskTOTP(ctx context.Context, ask newsroom.AskView, code string) (ok bool, letters []string, err error) {
+	if ok, err = s.CheckTOTP(ctx, ask.Person.ID, code); err != nil || ok {
+		return ok, nil, err
+	}
+	var wrong int
+	if err := s.db.QueryRow(ctx, sqlLinkTry, args{"ask": ask.Ask.ID, "at": s.now().UTC()}).Scan(&wrong); err != nil {
+		return false, nil, fmt.Errorf("count wrong codes of link: %w", err)
+	}
+	if wrong < linkTries {
+		return false, nil, nil
+	}
+	var out Settled
+	err = s.replaceLink(ctx, ask, &out)
+	return false, out.Letters, err
+}
+
 const sqlIsTrusted = `SELECT EXISTS (SELECT FROM devices WHERE hash = @hash AND user_id = @user AND revoked_at IS NULL AND expires_at > @now)`
 
 // IsTrusted reports whether value is the cookie of a phone that this very leader trusts, writing nothing.

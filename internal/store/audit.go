@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,9 +12,6 @@ import (
 
 	"toasoan/newsroom"
 )
-
-// auditLock serialises the chain: each row names the hash of the one before.
-const auditLock = 7_305_118_002
 
 // auditRow is one act on record. It never holds an address.
 type auditRow struct {
@@ -36,6 +34,7 @@ type auditRow struct {
 }
 
 const (
+	// The lock serialises the chain: each row names the hash of the one before.
 	sqlLockAudit   = `SELECT pg_advisory_xact_lock(7305118002)`
 	sqlLastAudit   = `SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1`
 	sqlNextSeq     = `UPDATE articles SET seq = seq + 1 WHERE id = @id RETURNING seq`
@@ -59,7 +58,7 @@ func (s *Store) appendAudit(ctx context.Context, tx pgx.Tx, r auditRow) (n int64
 	}
 	var last int64
 	var prev []byte
-	if err := tx.QueryRow(ctx, sqlLastAudit).Scan(&last, &prev); err != nil && notFound(err) != newsroom.ErrNotFound {
+	if err := tx.QueryRow(ctx, sqlLastAudit).Scan(&last, &prev); err != nil && !errors.Is(notFound(err), newsroom.ErrNotFound) {
 		return 0, fmt.Errorf("read newest audit row: %w", err)
 	}
 	if prev == nil {

@@ -27,7 +27,8 @@ const mailer = "mailer"
 const (
 	sqlMailerSees = `INSERT INTO events_seen (durable, event_id, at) VALUES (@durable, @event, @at) ON CONFLICT DO NOTHING`
 	sqlLiveState  = `SELECT revision, public, section_id FROM live_articles WHERE article_id = @id FOR SHARE`
-	sqlIssuesOf   = `SELECT ` + issueColumns + ` FROM mail_issues i WHERE i.article_id = @id ORDER BY i.seq FOR UPDATE`
+	sqlIssuesOf   = `SELECT ` + issueColumns + ` FROM mail_issues i
+	WHERE i.article_id = @id OR (i.kind = 'digest' AND i.items @> ARRAY[@id]) ORDER BY i.seq FOR UPDATE`
 	sqlIssuesForN = `SELECT id, candidates FROM mail_issues WHERE article_id = @id AND n = @n ORDER BY seq`
 	sqlOpenIssue  = `
 	INSERT INTO mail_issues (id, kind, article_id, n, revision, list, candidates, opened_at)
@@ -122,7 +123,7 @@ func (s *Store) mailCorrected(ctx context.Context, tx pgx.Tx, c *publicChange, o
 	var old []newsroom.Issue
 	whole := false // everybody got an article, right or wrong
 	for _, i := range c.issues {
-		if i.Revision < c.revision {
+		if i.Revision < c.revision && i.Kind != newsroom.IssueDigest {
 			old = append(old, i)
 			whole = whole || i.Kind == newsroom.IssueArticle && i.Status == newsroom.IssueDone
 		}
@@ -165,7 +166,12 @@ func (s *Store) openIssue(ctx context.Context, tx pgx.Tx, c *publicChange, kind 
 func (s *Store) stopRunning(ctx context.Context, tx pgx.Tx, issues []newsroom.Issue, why string, out *newsroom.IssueOpened) error {
 	for _, i := range issues {
 		switch i.Status {
-		case newsroom.IssueDone, newsroom.IssueAborted:
+		case newsroom.IssueDone:
+			continue
+		case newsroom.IssueAborted: // by the transaction that took the article from the readers; its run may not know yet
+			if i.FinishedAt == nil {
+				out.Stopped = append(out.Stopped, i.ID)
+			}
 			continue
 		}
 		if err := s.abort(ctx, tx, i.ID, "", why); err != nil {
@@ -178,7 +184,8 @@ func (s *Store) stopRunning(ctx context.Context, tx pgx.Tx, issues []newsroom.Is
 
 const sqlRunningIssues = `
 	SELECT ` + issueColumns + ` FROM mail_issues i
-	WHERE i.article_id = @id AND i.status IN ('preparing', 'prepared', 'sending', 'paused') ORDER BY i.seq FOR UPDATE`
+	WHERE (i.article_id = @id OR (i.kind = 'digest' AND i.items @> ARRAY[@id]))
+	  AND i.status IN ('preparing', 'prepared', 'sending', 'paused') ORDER BY i.seq FOR UPDATE`
 
 // stopIssues stops whatever goes out about an article, within the transaction that takes it from the readers: no dot is given
 // to any of its mails after that commit.
@@ -254,6 +261,9 @@ const sqlOtherIssues = `
 // candidates says who gets i: the list's instant subscribers who have not got the article yet, or for a correction those of
 // the list who got an earlier revision.
 func (s *Store) candidates(ctx context.Context, q querier, i newsroom.Issue) (candidate, error) {
+	if i.Kind == newsroom.IssueDigest {
+		return s.digestCandidates(ctx, q, i)
+	}
 	var others []string
 	correction := i.Kind == newsroom.IssueCorrection
 	err := q.QueryRow(ctx, sqlOtherIssues, args{"article": i.ArticleID, "id": i.ID, "wrong": correction, "revision": i.Revision}).Scan(&others)

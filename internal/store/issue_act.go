@@ -67,14 +67,12 @@ func (s *Store) ResumeIssue(ctx context.Context, by newsroom.Person, issueID str
 		if i.Status != newsroom.IssuePaused && i.Status != newsroom.IssueAborted {
 			return newsroom.ErrConflict
 		}
-		if i.Kind != newsroom.IssueDigest {
-			var shown bool
-			if err := tx.QueryRow(ctx, sqlStillShown, args{"id": i.ArticleID, "revision": i.Revision}).Scan(&shown); err != nil {
-				return err
-			}
-			if !shown {
-				return newsroom.ErrConflict
-			}
+		shown, err := s.stillShown(ctx, tx, i)
+		if err != nil {
+			return err
+		}
+		if !shown {
+			return newsroom.ErrConflict
 		}
 		if _, err := tx.Exec(ctx, sqlRevive, args{"id": issueID}); err != nil {
 			return err

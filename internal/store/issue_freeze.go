@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,14 +15,28 @@ import (
 
 const sqlIssue = `SELECT ` + issueColumns + ` FROM mail_issues i WHERE i.id = @id`
 
-// IssueView loads what an issue's mails show: the frozen revision, and where readers find it. newsroom.ErrNotFound where there is
-// no such issue.
+// IssueView loads what an issue's mails show: the frozen revision, or a digest's articles as they stand, and where readers find it.
+// newsroom.ErrNotFound where there is no such issue; newsroom.ErrConflict for a digest whose articles were all taken from the
+// readers: it is stopped then.
 func (s *Store) IssueView(ctx context.Context, issueID string) (v newsroom.IssueView, err error) {
 	if v.Issue, err = scanIssue(s.db.QueryRow(ctx, sqlIssue, args{"id": issueID})); err != nil {
 		return v, fmt.Errorf("issue %s: %w", issueID, err)
 	}
 	if v.Office, err = s.office(ctx, s.db); err != nil {
 		return v, err
+	}
+	if v.Issue.Kind == newsroom.IssueDigest {
+		err := s.digestView(ctx, &v)
+		if errors.Is(err, errNothing) {
+			err = s.tx(ctx, func(tx pgx.Tx) error { return s.abort(ctx, tx, issueID, "", "withdrawn") })
+			if err == nil {
+				err = newsroom.ErrConflict
+			}
+		}
+		if err != nil {
+			return v, fmt.Errorf("digest %s: %w", issueID, err)
+		}
+		return v, nil
 	}
 	content, err := s.frozen(ctx, s.db, v.Issue.ArticleID, v.Issue.Revision)
 	if err != nil {

@@ -45,7 +45,8 @@ type (
 
 const sqlIssueCopy = `
 	SELECT ` + issueColumns + `, i.html, i.body_text, coalesce(c.name_vi, '')
-	FROM mail_issues i LEFT JOIN sections c ON c.id = i.list WHERE i.id = @id AND i.content_hash <> ''`
+	FROM mail_issues i LEFT JOIN sections c ON c.id = CASE WHEN i.kind <> 'digest' THEN i.list WHEN cardinality(i.sections) = 1 THEN i.sections[1] END
+	WHERE i.id = @id AND i.content_hash <> ''`
 
 // Issue returns the frozen master copy of an issue, newsroom.ErrNotFound where there is none (yet).
 func (s *Store) Issue(ctx context.Context, issueID string) (issueCopy, error) {
@@ -55,8 +56,9 @@ func (s *Store) Issue(ctx context.Context, issueID string) (issueCopy, error) {
 		return c, fmt.Errorf("issue %s: %w", issueID, err)
 	}
 	c.Issue = i
-	if i.List != "" {
-		c.ArchiveURL = s.base + newsroom.SectionPath(i.List)
+	c.ArchiveURL = s.base + newsroom.SectionPath(i.List)
+	if i.Kind == newsroom.IssueDigest {
+		c.ArchiveURL = s.base + archivePath
 	}
 	office, err := s.office(ctx, s.db)
 	c.Portal = office.Portal

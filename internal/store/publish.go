@@ -170,6 +170,10 @@ func (s *Store) turn(ctx context.Context, tx pgx.Tx, c *change) (shown int, err 
 	if err != nil {
 		return 0, fmt.Errorf("turn live article: %w", notFound(err))
 	}
-	c.out.Stop = c.public == newsroom.PublicWithdrawn || c.public == newsroom.PublicTakenDown
-	return shown, nil
+	if c.public != newsroom.PublicWithdrawn && c.public != newsroom.PublicTakenDown {
+		return shown, nil
+	}
+	c.out.Stop = true
+	_, err = s.stopIssues(ctx, tx, c.sit.Article.ID, string(c.public))
+	return shown, err
 }

@@ -261,7 +261,8 @@ func (s *Store) Confirm(ctx context.Context, token string, proof newsroom.Proof)
 }
 
 const (
-	sqlLeaveList  = `DELETE FROM subscriptions WHERE subscriber_id = @id AND section_id = @section`
+	sqlLeaveList = `
+	DELETE FROM subscriptions WHERE subscriber_id = @id AND section_id = ANY (@sections) AND @cadence IN ('', cadence) RETURNING section_id`
 	sqlLeaveLists = `DELETE FROM subscriptions WHERE subscriber_id = @id AND NOT (section_id = ANY (@keep))`
 	sqlCountLists = `SELECT count(*) FROM subscriptions WHERE subscriber_id = @id`
 	sqlLeaveSub   = `UPDATE subscribers SET state = 'left', left_at = @at WHERE id = @id`
@@ -309,11 +310,15 @@ func (s *Store) SetPreferences(ctx context.Context, token string, lists []newsro
 				return err
 			}
 		}
+		var left []string
 		for _, l := range u.Lists {
 			if !slices.Contains(ids, l.Section) {
-				if err := s.suppressOpen(ctx, tx, u.ID, l.Section); err != nil {
-					return err
-				}
+				left = append(left, l.Section)
+			}
+		}
+		if len(left) > 0 {
+			if err := s.suppressOpen(ctx, tx, u.ID, left); err != nil {
+				return err
 			}
 		}
 		if _, err := tx.Exec(ctx, sqlRenameSub, args{"id": u.ID, "name": firstRunes(text.Line(name), 100)}); err != nil {

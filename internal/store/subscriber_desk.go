@@ -214,6 +214,9 @@ func (s *Store) PurgeSubscriber(ctx context.Context, id string) (gone bool, err 
 	return gone, nil
 }
 
+// eraseAtOnce is how many people one sweep erases at most; the next one goes on.
+const eraseAtOnce = 10_000
+
 const sqlErasable = `SELECT id FROM subscribers WHERE state = 'left' AND left_at <= @before ORDER BY left_at LIMIT @limit`
 
 // EraseLeft erases people who left 14 days ago or earlier, at most limit of them, and returns how many: the promise of the

@@ -271,7 +271,8 @@ const (
 	  WHERE subscribers.state IN ('requested', 'confirmed')`
 	sqlTakeLists = `
 	INSERT INTO subscriptions (subscriber_id, section_id, cadence, since)
-	SELECT s.id, i.section, i.cadence, @at FROM unnest(@keys::text[], @sections::text[], @cadences::text[]) AS i (key, section, cadence)
+	SELECT s.id, i.section, i.cadence, i.since
+	FROM unnest(@keys::text[], @sections::text[], @cadences::text[], @sinces::timestamptz[]) AS i (key, section, cadence, since)
 	JOIN subscribers s ON s.email_key = i.key AND s.email_key <> '' AND s.state = 'confirmed'
 	ON CONFLICT DO NOTHING`
 	sqlTakeConsents = `
@@ -286,14 +287,14 @@ func (s *Store) take(ctx context.Context, tx pgx.Tx, batch []importLine, source 
 	now, version := s.now().UTC(), s.keys.Version()
 	var ids, emails, keys, names, listKeys, sections, cadences []string
 	var macs, confirms, prefs [][]byte
-	var consents []time.Time
+	var consents, sinces []time.Time
 	var lines []int
 	for _, l := range batch {
 		if l.key == "" {
 			continue
 		}
 		id, consent := newsroom.NewID(), now
-		if l.ConsentAt != nil {
+		if l.ConsentAt != nil && l.ConsentAt.Before(now) {
 			consent = l.ConsentAt.UTC()
 		}
 		ids, emails, keys, names = append(ids, id), append(emails, l.Email), append(keys, l.key), append(names, l.Name)
@@ -302,6 +303,7 @@ func (s *Store) take(ctx context.Context, tx pgx.Tx, batch []importLine, source 
 		prefs = append(prefs, s.tokenHash(PurposePrefs, id, version))
 		for _, section := range l.Sections {
 			listKeys, sections, cadences = append(listKeys, l.key), append(sections, section), append(cadences, string(l.Cadence))
+			sinces = append(sinces, consent)
 		}
 	}
 	if len(ids) == 0 {
@@ -313,7 +315,7 @@ func (s *Store) take(ctx context.Context, tx pgx.Tx, batch []importLine, source 
 	}); err != nil {
 		return fmt.Errorf("write subscribers: %w", err)
 	}
-	if _, err := tx.Exec(ctx, sqlTakeLists, args{"keys": listKeys, "sections": sections, "cadences": cadences, "at": now}); err != nil {
+	if _, err := tx.Exec(ctx, sqlTakeLists, args{"keys": listKeys, "sections": sections, "cadences": cadences, "sinces": sinces}); err != nil {
 		return fmt.Errorf("write lists: %w", err)
 	}
 	if _, err := tx.Exec(ctx, sqlTakeConsents, args{"keys": keys, "lines": lines, "consents": consents, "at": now, "source": source}); err != nil {

@@ -10,16 +10,23 @@ import (
 	"toasoan/newsroom"
 )
 
+// A mail belongs to the list of its section, a digest to its sections at its cadence.
 const sqlLeaving = `
-	SELECT d.subscriber_id, CASE i.kind WHEN 'digest' THEN '' ELSE i.list END, coalesce(s.state, 'erased'),
-	  EXISTS (SELECT FROM subscriptions l WHERE l.subscriber_id = d.subscriber_id AND l.section_id = i.list),
-	  (SELECT count(*)::int FROM subscriptions l WHERE l.subscriber_id = d.subscriber_id AND l.section_id <> i.list)
-	FROM mail_deliveries d JOIN mail_issues i ON i.id = d.issue_id LEFT JOIN subscribers s ON s.id = d.subscriber_id
-	WHERE d.leave_hash = @hash`
+	WITH mail AS (
+	  SELECT d.subscriber_id, i.kind, CASE i.kind WHEN 'digest' THEN i.sections ELSE ARRAY[i.list] END AS lists,
+	    CASE i.kind WHEN 'digest' THEN split_part(i.period, '/', 1) ELSE '' END AS cadence
+	  FROM mail_deliveries d JOIN mail_issues i ON i.id = d.issue_id WHERE d.leave_hash = @hash),
+	own AS (
+	  SELECT l.section_id = ANY (m.lists) AND m.cadence IN ('', l.cadence) AS of_it
+	  FROM mail m JOIN subscriptions l ON l.subscriber_id = m.subscriber_id)
+	SELECT m.subscriber_id, CASE WHEN m.kind = 'digest' THEN '' ELSE m.lists[1] END, m.cadence, m.lists, coalesce(s.state, 'erased'),
+	  EXISTS (SELECT FROM own WHERE of_it), (SELECT count(*)::int FROM own WHERE NOT of_it)
+	FROM mail m LEFT JOIN subscribers s ON s.id = m.subscriber_id`
 
 // Leaving looks what a leave link stands for, changing nothing. newsroom.ErrNotFound for an unknown token.
 func (s *Store) Leaving(ctx context.Context, token string) (l newsroom.Leaving, err error) {
-	err = s.db.QueryRow(ctx, sqlLeaving, args{"hash": hashToken(token)}).Scan(&l.SubscriberID, &l.Section, &l.State, &l.Still, &l.Rest)
+	err = s.db.QueryRow(ctx, sqlLeaving, args{"hash": hashToken(token)}).
+		Scan(&l.SubscriberID, &l.Section, &l.Cadence, &l.Lists, &l.State, &l.Still, &l.Rest)
 	if err != nil {
 		return l, fmt.Errorf("leave link: %w", notFound(err))
 	}
@@ -37,10 +44,10 @@ func (s *Store) Leave(ctx context.Context, token string, all bool, proof newsroo
 	switch {
 	case l.State != newsroom.SubscriberConfirmed:
 		return l, nil
-	case all || l.Section == "" || (l.Still && l.Rest == 0):
+	case all || (l.Still && l.Rest == 0):
 		err = s.leaveAll(ctx, l.SubscriberID, proof)
 	case l.Still:
-		err = s.leaveList(ctx, l.SubscriberID, l.Section, proof)
+		err = s.leaveLists(ctx, l.SubscriberID, l.Lists, l.Cadence, proof)
 	}
 	if err != nil {
 		return l, err
@@ -57,22 +64,23 @@ func (s *Store) LeaveAll(ctx context.Context, token string, proof newsroom.Proof
 	return u.ID, s.leaveAll(ctx, u.ID, proof)
 }
 
-func (s *Store) leaveList(ctx context.Context, id, section string, proof newsroom.Proof) error {
+func (s *Store) leaveLists(ctx context.Context, id string, sections []string, cadence newsroom.Cadence, proof newsroom.Proof) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		if _, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": id})); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, sqlLeaveList, args{"id": id, "section": section})
-		if err != nil || tag.RowsAffected() == 0 {
+		rows, _ := tx.Query(ctx, sqlLeaveList, args{"id": id, "sections": sections, "cadence": cadence})
+		left, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil || len(left) == 0 {
 			return err
 		}
-		if err := s.suppressOpen(ctx, tx, id, section); err != nil {
+		if err := s.suppressOpen(ctx, tx, id, left); err != nil {
 			return err
 		}
-		return s.confirmLeft(ctx, tx, id, []string{section}, false, proof)
+		return s.confirmLeft(ctx, tx, id, left, false, proof)
 	})
 	if err != nil {
-		return fmt.Errorf("leave list %s: %w", section, err)
+		return fmt.Errorf("leave lists: %w", err)
 	}
 	return nil
 }
@@ -97,7 +105,7 @@ func (s *Store) leaveAll(ctx context.Context, id string, proof newsroom.Proof) e
 		if _, err := tx.Exec(ctx, sqlLeaveSub, args{"id": id, "at": s.now().UTC()}); err != nil {
 			return err
 		}
-		if err := s.suppressOpen(ctx, tx, id, ""); err != nil {
+		if err := s.suppressOpen(ctx, tx, id, nil); err != nil {
 			return err
 		}
 		return s.confirmLeft(ctx, tx, id, sections, true, proof)

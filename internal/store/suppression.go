@@ -31,7 +31,8 @@ const (
 	UPDATE mail_deliveries SET state = CASE WHEN resent OR state = 'in_doubt' THEN 'in_doubt' ELSE 'suppressed' END,
 	  next_attempt = NULL, done_at = @at
 	WHERE subscriber_id = @subscriber AND (state IN ('pending', 'claimed', 'soft') OR (state = 'in_doubt' AND next_attempt IS NOT NULL))
-	  AND (@list = '' OR issue_id IN (SELECT id FROM mail_issues WHERE list = @list AND kind <> 'digest'))`
+	  AND (cardinality(@lists::text[]) = 0 OR issue_id IN (SELECT id FROM mail_issues i
+	    WHERE i.id = issue_id AND CASE i.kind WHEN 'digest' THEN i.sections && @lists::text[] ELSE i.list = ANY (@lists::text[]) END))`
 	sqlUnsuppress = `DELETE FROM suppressions WHERE email_mac = @mac AND why <> 'admin'`
 	sqlWhy        = `SELECT why FROM suppressions WHERE email_mac = @mac AND (scope = 'all' OR @bulk) ORDER BY scope LIMIT 1`
 	sqlByMAC      = `SELECT id FROM subscribers WHERE email_mac = @mac AND state <> 'erased'`
@@ -49,20 +50,20 @@ func (s *Store) suppress(ctx context.Context, tx pgx.Tx, mac []byte, scope, why 
 		return fmt.Errorf("suppress: %w", err)
 	}
 	for _, id := range ids {
-		if err := s.suppressOpen(ctx, tx, id, ""); err != nil {
+		if err := s.suppressOpen(ctx, tx, id, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// suppressOpen takes back what has not reached its dot of a subscriber's newsletters; list "" means all of them. A mail that
-// may exist already stays in doubt and is not sent again.
-func (s *Store) suppressOpen(ctx context.Context, tx pgx.Tx, subscriberID, list string) error {
+// suppressOpen takes back what has not reached its dot of a subscriber's newsletters: those of lists, none given: all. A mail
+// that may exist already stays in doubt and is not sent again.
+func (s *Store) suppressOpen(ctx context.Context, tx pgx.Tx, subscriberID string, lists []string) error {
 	if _, err := tx.Exec(ctx, sqlShareFreeze); err != nil {
 		return fmt.Errorf("wait for a freeze: %w", err)
 	}
-	if _, err := tx.Exec(ctx, sqlSuppressOpen, args{"subscriber": subscriberID, "list": list, "at": s.now().UTC()}); err != nil {
+	if _, err := tx.Exec(ctx, sqlSuppressOpen, args{"subscriber": subscriberID, "lists": orEmpty(lists), "at": s.now().UTC()}); err != nil {
 		return fmt.Errorf("stop mails to subscriber %s: %w", subscriberID, err)
 	}
 	return nil

@@ -216,7 +216,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Language", notes.lang.Tag())
 	header.Add("Vary", "Accept-Language, Authorization")
 	defer func() {
-		if trouble := recover(); trouble != nil && trouble != http.ErrAbortHandler {
+		if trouble := recover(); trouble != nil && trouble != http.ErrAbortHandler { //nolint:errorlint // a recovered value, not a wrapped error
 			s.Log.ErrorContext(r.Context(), "handler panicked", "request_id", notes.id, "route", notes.route, "stack", string(debug.Stack()))
 			s.apiFail(w, r, fmt.Errorf("panic: %v", trouble))
 		} else if trouble != nil {

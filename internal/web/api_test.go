@@ -83,7 +83,7 @@ func newAPIDesk(t *testing.T) *apiDesk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	clock := &testClock{at: friday}
 	kept, err := store.New(t.Context(), store.Options{URL: app, Keys: keys, Now: clock.now, Log: log})
 	if err != nil {

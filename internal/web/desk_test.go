@@ -76,7 +76,7 @@ func newDeskRoom(t *testing.T, change ...func(*Options)) *deskRoom {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	d := &deskRoom{t: t, keys: keys, app: app, clock: &testClock{at: friday}, bus: &testBus{}, people: map[string]newsroom.Person{}, known: map[string]bool{}}
 	if d.store, err = store.New(t.Context(), store.Options{URL: app, Keys: keys, Now: d.clock.now, Log: log}); err != nil {
 		t.Fatal(err)

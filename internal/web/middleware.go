@@ -84,7 +84,7 @@ func (s *Server) outer(inner http.Handler) http.Handler {
 		s.headers(w.Header())
 		defer func() {
 			if trouble := recover(); trouble != nil {
-				if trouble == http.ErrAbortHandler {
+				if trouble == http.ErrAbortHandler { //nolint:errorlint // a recovered value, not a wrapped error
 					panic(trouble)
 				}
 				s.Log.ErrorContext(r.Context(), "handler panicked", "request_id", notes.id, "route", notes.route, "stack", string(debug.Stack()))

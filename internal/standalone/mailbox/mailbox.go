@@ -86,7 +86,7 @@ func (m *Mailbox) Close(ctx context.Context) error {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = m.web.Close()
 		}
-		<-m.webDone
+		<-m.webDone //nolint:errcheck // a channel, its server's error was returned by Shutdown
 		m.failed = errors.Join(err, m.Box.close())
 	})
 	return m.failed

@@ -1,0 +1,248 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/newsroom"
+)
+
+// digestHour is when digests are made, in minutes after local midnight, where the setting "digest_minute" does not say
+// otherwise: at the end of the office's day.
+const digestHour = 17 * 60
+
+// digestBack is how many days back a cut that nobody made (the machine was off) is made up for.
+const digestBack = 4
+
+// cut is one moment at which digests of a cadence are made, with what they cover.
+type cut struct {
+	cadence  newsroom.Cadence
+	day      newsroom.Date
+	from, to time.Time
+}
+
+// period names a cut: it is unique per list, so that a digest is made once.
+func (c cut) period() string { return string(c.cadence) + "/" + c.day.String() }
+
+// cuts lists the cuts of the last days that are over at now, oldest first: each working day a daily one, each week's last working
+// day a weekly one.
+func cuts(cal newsroom.Calendar, minute int, now time.Time) []cut {
+	at := func(d newsroom.Date) time.Time { return d.Start().Add(time.Duration(minute) * time.Minute) }
+	var days []newsroom.Date // working days, oldest first, far enough back for the week before
+	for back := 31; back >= 0; back-- {
+		if d := newsroom.DateOf(now.AddDate(0, 0, -back)); cal.Works(d) {
+			days = append(days, d)
+		}
+	}
+	oldest := now.AddDate(0, 0, -digestBack)
+	var found []cut
+	lastWeekly := -1
+	for i, d := range days {
+		weekly := i+1 < len(days) && week(days[i+1]) != week(d) || i+1 == len(days) && !worksLater(cal, d)
+		if to := at(d); i > 0 && !to.After(now) && to.After(oldest) {
+			found = append(found, cut{newsroom.CadenceDaily, d, at(days[i-1]), to})
+			if weekly && lastWeekly >= 0 {
+				found = append(found, cut{newsroom.CadenceWeekly, d, at(days[lastWeekly]), to})
+			}
+		}
+		if weekly {
+			lastWeekly = i
+		}
+	}
+	return found
+}
+
+func week(d newsroom.Date) int {
+	year, n := d.Start().ISOWeek()
+	return year*100 + n
+}
+
+// worksLater reports whether the office works on a later day of d's week.
+func worksLater(cal newsroom.Calendar, d newsroom.Date) bool {
+	for next := d.Next(); week(next) == week(d); next = next.Next() {
+		if cal.Works(next) {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	sqlDigestSets = `
+	SELECT sections FROM (
+	  SELECT array_agg(l.section_id ORDER BY l.section_id) AS sections FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
+	  WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed' GROUP BY l.subscriber_id) sets
+	GROUP BY sections ORDER BY sections`
+	sqlDigestItems = `
+	SELECT l.article_id FROM live_articles l WHERE l.public = 'live' AND l.section_id = ANY (@sections)
+	  AND l.published_at > @from AND l.published_at <= @to ORDER BY l.published_at DESC, l.article_id LIMIT @limit`
+	sqlOpenDigest = `
+	INSERT INTO mail_issues (id, kind, list, period, sections, items, covers_from, covers_to, opened_at)
+	VALUES (@id, 'digest', @list, @period, @sections, @items, @from, @to, @at)`
+)
+
+// digestMost is how many articles one digest lists.
+const digestMost = 50
+
+// OpenDigests opens the digests whose time has come, one for each combination of sections that somebody gets at a cadence, and
+// returns their ids. Where nothing was published there is none. A repeat opens nothing twice; a day on which the machine was
+// off is made up for within a few days.
+func (s *Store) OpenDigests(ctx context.Context, now time.Time) ([]string, error) {
+	calendar, err := s.calendar(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	minute := digestHour
+	if err := s.Setting(ctx, "digest_minute", &minute); err != nil {
+		return nil, err
+	}
+	var opened []string
+	for _, c := range cuts(calendar, minute, now) {
+		ids, err := s.openCut(ctx, c)
+		if err != nil {
+			return opened, fmt.Errorf("open digests of %s: %w", c.period(), err)
+		}
+		opened = append(opened, ids...)
+	}
+	return opened, nil
+}
+
+// digester marks in events_seen the cuts that were made.
+const digester = "digests"
+
+// openCut makes one cut, once, in one transaction.
+func (s *Store) openCut(ctx context.Context, c cut) (opened []string, err error) {
+	err = s.tx(ctx, func(tx pgx.Tx) error {
+		opened = nil
+		tag, err := tx.Exec(ctx, sqlMailerSees, args{"durable": digester, "event": c.period(), "at": s.now().UTC()})
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		rows, _ := tx.Query(ctx, sqlDigestSets, args{"cadence": c.cadence, "to": c.to})
+		sets, err := pgx.CollectRows(rows, pgx.RowTo[[]string])
+		if err != nil {
+			return err
+		}
+		for _, sections := range sets {
+			rows, _ := tx.Query(ctx, sqlDigestItems, args{"sections": sections, "from": c.from, "to": c.to, "limit": digestMost})
+			items, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				return err
+			}
+			if len(items) == 0 {
+				continue
+			}
+			id := newsroom.NewID()
+			if _, err := tx.Exec(ctx, sqlOpenDigest, args{
+				"id": id, "list": digestList(c.cadence, sections), "period": c.period(), "sections": sections, "items": items,
+				"from": c.from, "to": c.to, "at": s.now().UTC(),
+			}); err != nil {
+				return err
+			}
+			opened = append(opened, id)
+		}
+		return nil
+	})
+	return opened, err
+}
+
+// digestList names the readers of a combination of sections at a cadence, short enough for a label of List-Id.
+func digestList(cadence newsroom.Cadence, sections []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(sections, "+")))
+	return "digest-" + string(cadence) + "-" + lower32(sum[:5])
+}
+
+const (
+	sqlDigest      = `SELECT sections, items, covers_to FROM mail_issues WHERE id = @id`
+	sqlDigestLines = `
+	SELECT l.title, l.lead, CASE WHEN @locale = 'en' AND c.name_en <> '' THEN c.name_en ELSE c.name_vi END, l.slug, l.article_id, l.published_at
+	FROM live_articles l JOIN sections c ON c.id = l.section_id
+	WHERE l.article_id = ANY (@items) AND l.public = 'live' ORDER BY l.published_at DESC, l.article_id`
+	sqlFreezeItems = `UPDATE mail_issues SET items = @items WHERE id = @id AND content_hash = ''`
+)
+
+// archivePath is where readers find what a digest told.
+const archivePath = "/luu-tru"
+
+// errNothing says that every article of a digest was taken from the readers before it went out.
+var errNothing = errors.New("nothing is left to tell")
+
+// digestView fills in what a digest shows: the articles as readers see them now. One that was withdrawn since is left out.
+func (s *Store) digestView(ctx context.Context, v *newsroom.IssueView) error {
+	var sections, items []string
+	if err := s.db.QueryRow(ctx, sqlDigest, args{"id": v.Issue.ID}).Scan(&sections, &items, &v.Published); err != nil {
+		return notFound(err)
+	}
+	rows, _ := s.db.Query(ctx, sqlDigestLines, args{"items": items, "locale": "vi"})
+	var shown []string
+	var line newsroom.DigestItem
+	var slug, id string
+	if _, err := pgx.ForEachRow(rows, []any{&line.Title, &line.Lead, &line.Section, &slug, &id, &line.At}, func() error {
+		line.URL = s.base + newsroom.ArticlePath(slug, id)
+		v.Items = append(v.Items, line)
+		shown = append(shown, id)
+		return nil
+	}); err != nil {
+		return err
+	}
+	if len(shown) == 0 {
+		return errNothing
+	}
+	if _, err := s.db.Exec(ctx, sqlFreezeItems, args{"id": v.Issue.ID, "items": shown}); err != nil {
+		return err
+	}
+	if len(sections) == 1 {
+		names, err := s.sectionNames(ctx, s.db, sections, "vi")
+		if err != nil {
+			return err
+		}
+		v.ListName = strings.Join(names, "")
+	}
+	v.ArchiveTo, v.URL = s.base+archivePath, s.base+"/"
+	return nil
+}
+
+const (
+	sqlDigestCandidates = `
+	SELECT s.id, s.email, s.name, min(l.since) FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
+	WHERE l.cadence = @cadence AND l.since <= @to AND l.subscriber_id > @after AND s.state = 'confirmed' AND s.email <> ''
+	  AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)
+	GROUP BY s.id HAVING array_agg(l.section_id ORDER BY l.section_id) = @sections::text[]
+	ORDER BY s.id LIMIT @limit`
+	sqlCountDigest = `SELECT count(*)::int FROM (` + sqlDigestCandidates + `) c`
+)
+
+// digestCandidates says who gets a digest: whoever subscribes to exactly its sections at its cadence.
+func (s *Store) digestCandidates(ctx context.Context, q querier, i newsroom.Issue) (candidate, error) {
+	var sections, items []string
+	var to time.Time
+	if err := q.QueryRow(ctx, sqlDigest, args{"id": i.ID}).Scan(&sections, &items, &to); err != nil {
+		return candidate{}, fmt.Errorf("digest %s: %w", i.ID, notFound(err))
+	}
+	cadence, _, _ := strings.Cut(i.Period, "/")
+	return candidate{sqlDigestCandidates, sqlCountDigest, args{"cadence": cadence, "to": to, "sections": sections}}, nil
+}
+
+const sqlItemsShown = `
+	SELECT count(*) = cardinality(@items::text[]) FROM live_articles WHERE article_id = ANY (@items) AND public = 'live'`
+
+// stillShown reports whether readers see what the issue tells: the article's revision, or every article of a digest.
+func (s *Store) stillShown(ctx context.Context, q querier, i newsroom.Issue) (shown bool, err error) {
+	if i.Kind != newsroom.IssueDigest {
+		err = q.QueryRow(ctx, sqlStillShown, args{"id": i.ArticleID, "revision": i.Revision}).Scan(&shown)
+		return shown, err
+	}
+	var sections, items []string
+	if err := q.QueryRow(ctx, sqlDigest, args{"id": i.ID}).Scan(&sections, &items, new(*time.Time)); err != nil {
+		return false, notFound(err)
+	}
+	err = q.QueryRow(ctx, sqlItemsShown, args{"items": orEmpty(slices.Clone(items))}).Scan(&shown)
+	return shown, err
+}
