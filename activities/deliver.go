@@ -14,6 +14,7 @@ import (
 type Mailing struct {
 	Issues      Issues
 	Subscribers Subscribers
+	Digests     Digests
 	Letters     Letters
 	Courier     Courier
 }

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 
 	"toasoan/events"
 	"toasoan/newsroom"
@@ -32,6 +33,9 @@ func (d *Desk) PrepareIssue(ctx context.Context, in IssueInput) (newsroom.Delive
 		return st, err
 	}
 	view, err := issues.IssueView(ctx, in.IssueID)
+	if errors.Is(err, newsroom.ErrConflict) { // nothing is left to tell: it was stopped
+		return issues.DeliveryStanding(ctx, in.IssueID)
+	}
 	if err != nil {
 		return st, err
 	}

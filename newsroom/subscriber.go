@@ -80,9 +80,11 @@ type SubscribeRequest struct {
 // Leaving is what a mailed leave link stands for, and what became of it.
 type Leaving struct {
 	SubscriberID string
-	Section      string // the list that the mail belonged to; "" the whole subscription
+	Section      string   // the list that the mail belonged to; "" a digest
+	Cadence      Cadence  // of a digest; "" none
+	Lists        []string // sections that the mail belonged to
 	State        SubscriberState
-	Still        bool // the list is still subscribed to
+	Still        bool // some of the lists is still subscribed to
 	Rest         int  // lists that remain besides
 }
 

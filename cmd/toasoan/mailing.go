@@ -11,7 +11,7 @@ import (
 
 // mailing is the mail part of the activities.
 func (a *app) mailing(courier *mail.Courier) activities.Mailing {
-	return activities.Mailing{Issues: a.store, Subscribers: a.store, Letters: a.store, Courier: courier}
+	return activities.Mailing{Issues: a.store, Subscribers: a.store, Digests: a.store, Letters: a.store, Courier: courier}
 }
 
 // alert puts what the courier cannot mend itself before the operator; the same trouble is one row.

@@ -10,7 +10,7 @@ import (
 // leavePage is what the page "leave" shows.
 type leavePage struct {
 	Token   string
-	Section string // name of the list; "" the whole subscription
+	Section string // name of the list, or of the digest
 	Rest    int    // lists besides
 	Left    bool   // the list (or all) is ended
 	All     bool   // nothing is subscribed to any more
@@ -49,9 +49,12 @@ func (s *Server) leavePage(w http.ResponseWriter, r *http.Request, l newsroom.Le
 		return err
 	}
 	page := leavePage{Token: r.PathValue("token"), Rest: l.Rest, All: l.State != newsroom.SubscriberConfirmed}
-	page.Left = page.All || (l.Section != "" && !l.Still)
-	if l.Section != "" {
+	page.Left = page.All || !l.Still
+	switch {
+	case l.Section != "":
 		page.Section = site.Section(l.Section).Name(s.lang(r).Tag())
+	case l.Cadence != "":
+		page.Section = s.lang(r).T("cadence." + string(l.Cadence))
 	}
 	return s.render(w, r, http.StatusOK, "leave", page)
 }
