@@ -162,7 +162,8 @@ func (s *Store) openIssue(ctx context.Context, tx pgx.Tx, c *publicChange, kind 
 	return nil
 }
 
-// stopRunning stops those of issues that are not finished.
+// stopRunning stops those of issues that are not finished. One that was stopped already, by the transaction that took its
+// article from the readers, and is not closed yet is named too: its run has to hear of it.
 func (s *Store) stopRunning(ctx context.Context, tx pgx.Tx, issues []newsroom.Issue, why string, out *newsroom.IssueOpened) error {
 	for _, i := range issues {
 		switch i.Status {
