@@ -77,6 +77,7 @@ func (s *Server) runDesk(ctx context.Context) {
 	case empty && !s.Demo:
 		s.Log.InfoContext(ctx, "the newsroom is empty: open the address and give the code", "address", s.absolute("/desk/start"), "code", s.Store.SetupCode())
 	}
+	go s.sweepDesk(ctx)
 	err = s.Bus.Follow(ctx, []string{"newsroom.>"}, func(e events.Envelope) {
 		if topics := liveTopics(e); len(topics) > 0 {
 			s.desk.live.tell(topics...)
@@ -84,6 +85,24 @@ func (s *Server) runDesk(ctx context.Context) {
 	}, func() { s.desk.live.tell("*") })
 	if err != nil && ctx.Err() == nil {
 		s.Log.ErrorContext(ctx, "the desk no longer follows events", "error", err)
+	}
+}
+
+// sweepEvery is how often what is over is deleted: sessions, and counts of wrong passwords. Every node may do it.
+const sweepEvery = time.Hour
+
+func (s *Server) sweepDesk(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(sweepEvery):
+		}
+		for what, sweep := range map[string]func(context.Context) error{"sessions": s.Store.SweepSessions, "sign_ins": s.Store.ForgetSignIns} {
+			if err := sweep(ctx); err != nil && ctx.Err() == nil {
+				s.Log.WarnContext(ctx, "what is over stays until the next sweep", "what", what, "error", err)
+			}
+		}
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 type signInStore interface {
 	Empty(ctx context.Context) (bool, error)
 	SetupCode() string
+	SweepSessions(ctx context.Context) error
+	ForgetSignIns(ctx context.Context) error
 	FirstStart(ctx context.Context, in newsroom.FirstStart) (newsroom.Person, error)
 	CheckPassword(ctx context.Context, email, password string, from netip.Addr) (newsroom.SignIn, error)
 	CheckTOTP(ctx context.Context, userID, code string) (bool, error)
@@ -45,6 +47,7 @@ func (s *Server) getSignIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if empty {
+		s.rememberLang(w, r)
 		return see(w, r, "/desk/start")
 	}
 	return s.render(w, r, http.StatusOK, "signin", signInPage{Next: localPath(r.URL.Query().Get("next"))})
