@@ -197,7 +197,8 @@ func (s *Store) stopIssues(ctx context.Context, tx pgx.Tx, articleID, why string
 		return nil, fmt.Errorf("running issues of article %s: %w", articleID, err)
 	}
 	var out newsroom.IssueOpened
-	return out.Stopped, s.stopRunning(ctx, tx, running, why, &out)
+	err = s.stopRunning(ctx, tx, running, why, &out)
+	return out.Stopped, err
 }
 
 const (
@@ -205,8 +206,9 @@ const (
 	// What is claimed may be on a connection: its dot is refused from here. What nobody has claimed cannot be claimed any more
 	// and is cancelled when the issue is closed.
 	sqlTakeBack = `
-	UPDATE mail_deliveries SET state = CASE WHEN resent THEN 'in_doubt' ELSE @state END, next_attempt = NULL,
-	  done_at = CASE WHEN @state = 'pending' AND NOT resent THEN NULL ELSE @at::timestamptz END
+	UPDATE mail_deliveries SET state = CASE WHEN resent THEN 'in_doubt' ELSE @state END,
+	  next_attempt = CASE WHEN resent AND @state = 'pending' THEN @at::timestamptz END,
+	  done_at = CASE WHEN @state = 'pending' THEN NULL ELSE @at::timestamptz END
 	WHERE issue_id = @id AND state = 'claimed'`
 )
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"toasoan/newsroom"
 )
 
@@ -132,6 +134,35 @@ func TestLateEventOpensNothingUntrue(t *testing.T) {
 	}
 	if n := h.value(`SELECT count(*) FROM receipts WHERE effect = 'mail' AND at IS NULL`); n != 0 {
 		t.Errorf("%d receipts are missing", n)
+	}
+}
+
+func TestStoppedWithItsArticleIsStillNamed(t *testing.T) {
+	t.Parallel()
+	h, issue := onePublished(t, 2)
+	ctx := t.Context()
+	lease, rows := h.take(issue, 1)
+	h.publish("article00001", 1, 2, "withdrawn", "")
+	if err := h.tx(ctx, func(tx pgx.Tx) error {
+		stopped, err := h.stopIssues(ctx, tx, "article00001", "withdrawn")
+		if !slices.Equal(stopped, []string{issue}) {
+			t.Errorf("stopped %v", stopped)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.commit(ctx, h.entry(issue, rows[0], lease, newsroom.DeliveryDot)); got[0] != newsroom.DeliveryCancelled {
+		t.Errorf("dot after the stop: %v", got)
+	}
+	if out := h.mail("article00001", 2, "withdrawn", ""); !slices.Equal(out.Stopped, []string{issue}) {
+		t.Errorf("the run is not told: %+v", out)
+	}
+	if _, err := h.CloseIssue(ctx, issue); err != nil {
+		t.Fatal(err)
+	}
+	if why := h.text(`SELECT why FROM mail_issues`); why != "withdrawn" {
+		t.Errorf("stopped for %q", why)
 	}
 }
 
