@@ -47,17 +47,17 @@ const releasedFor = 7 * 24 * time.Hour
 // The open stages are few; what is released is found by the time of its publication. So a board costs the same however large
 // the archive is. Each column is cut on its own, its whole count beside it.
 const (
-	sqlBoardHead = `WITH found AS (
+	boardHead = `WITH found AS (
 	SELECT a.id, a.stage, row_number() OVER w AS place, count(*) OVER (PARTITION BY a.stage) AS amount
 	FROM articles a WHERE `
-	sqlBoardTail = cardNarrow + `
+	boardTail = cardNarrow + `
 	WINDOW w AS (PARTITION BY a.stage ORDER BY a.due_at NULLS LAST, coalesce(a.release_due, a.updated_at) DESC, a.id))
 	SELECT ` + cardColumns + `, f.amount` + cardFrom + ` JOIN found f ON f.id = a.id WHERE f.place <= @limit
 	ORDER BY f.stage, f.place`
-	sqlBoardOpen     = sqlBoardHead + `a.stage = ANY (@stages)` + sqlBoardTail
-	sqlBoardOwn      = sqlBoardHead + `a.author_id = @viewer AND a.stage = ANY (@stages)` + sqlBoardTail
-	sqlBoardReleased = sqlBoardHead + `a.stage = 'released' AND a.published_at > @since` + sqlBoardTail
-	sqlBoardOwnOut   = sqlBoardHead + `a.author_id = @viewer AND a.stage = 'released' AND a.published_at > @since` + sqlBoardTail
+	sqlBoardOpen     = boardHead + `a.stage = ANY (@stages)` + boardTail
+	sqlBoardOwn      = boardHead + `a.author_id = @viewer AND a.stage = ANY (@stages)` + boardTail
+	sqlBoardReleased = boardHead + `a.stage = 'released' AND a.published_at > @since` + boardTail
+	sqlBoardOwnOut   = boardHead + `a.author_id = @viewer AND a.stage = 'released' AND a.published_at > @since` + boardTail
 )
 
 // Board lists what viewer sees of the newsroom by stage, each column cut at limit, the most urgent first; of what is released the last
@@ -122,10 +122,10 @@ func likeText(typed string) string {
 
 // Lists by the newest change, page by page behind (before, beforeID).
 const (
-	sqlCardsTail = cardNarrow + ` AND (@stage = '' OR a.stage = @stage) AND (a.updated_at, a.id) < (@before, @before_id)
+	cardsTail = cardNarrow + ` AND (@stage = '' OR a.stage = @stage) AND (a.updated_at, a.id) < (@before, @before_id)
 	ORDER BY a.updated_at DESC, a.id DESC LIMIT @limit`
-	sqlCardsAll = `SELECT ` + cardColumns + cardFrom + ` WHERE true` + sqlCardsTail
-	sqlCardsOwn = `SELECT ` + cardColumns + cardFrom + ` WHERE a.author_id = @viewer` + sqlCardsTail
+	sqlCardsAll = `SELECT ` + cardColumns + cardFrom + ` WHERE true` + cardsTail
+	sqlCardsOwn = `SELECT ` + cardColumns + cardFrom + ` WHERE a.author_id = @viewer` + cardsTail
 )
 
 // Cards lists articles that viewer sees, the newest change first, behind the last of the page before (zero: from the start).
@@ -277,10 +277,10 @@ func nonNil(list []string) []string {
 
 // What has or wants a time between two moments: released then, due then, expiring then, or an embargo of something open.
 const (
-	sqlPlannedTimes = `((a.published_at >= @from AND a.published_at < @to) OR (a.release_due >= @from AND a.release_due < @to)
+	plannedTimes = `((a.published_at >= @from AND a.published_at < @to) OR (a.release_due >= @from AND a.release_due < @to)
 	OR (a.stage = ANY (@stages) AND (a.draft->>'release_at')::timestamptz >= @from AND (a.draft->>'release_at')::timestamptz < @to))`
-	sqlPlannedAll = `SELECT ` + cardColumns + cardFrom + ` WHERE ` + sqlPlannedTimes + ` ORDER BY coalesce(a.release_due, a.published_at, a.updated_at), a.id LIMIT 1000`
-	sqlPlannedOwn = `SELECT ` + cardColumns + cardFrom + ` WHERE a.author_id = @viewer AND ` + sqlPlannedTimes + ` ORDER BY coalesce(a.release_due, a.published_at, a.updated_at), a.id LIMIT 1000`
+	sqlPlannedAll = `SELECT ` + cardColumns + cardFrom + ` WHERE ` + plannedTimes + ` ORDER BY coalesce(a.release_due, a.published_at, a.updated_at), a.id LIMIT 1000`
+	sqlPlannedOwn = `SELECT ` + cardColumns + cardFrom + ` WHERE a.author_id = @viewer AND ` + plannedTimes + ` ORDER BY coalesce(a.release_due, a.published_at, a.updated_at), a.id LIMIT 1000`
 )
 
 // Planned lists what viewer sees of the articles released, or to be released, from from until to.
