@@ -86,7 +86,7 @@ func (s *Store) takeKey(ctx context.Context, tx pgx.Tx, user, key, resource stri
 
 const (
 	sqlHoldKey = `UPDATE idempotency_keys SET created_at = @at WHERE user_id = @user AND key = @key AND resource = ''`
-	sqlNameKey = `UPDATE idempotency_keys SET resource = @resource WHERE user_id = @user AND key = @key`
+	sqlNameKey = `UPDATE idempotency_keys SET resource = @resource WHERE user_id = @user AND key = @key AND resource = ''`
 	sqlDropKey = `DELETE FROM idempotency_keys WHERE user_id = @user AND key = @key AND resource = ''`
 )
 
