@@ -143,11 +143,12 @@ type (
 		After   string `query:"after" doc:"next of the page before."`
 		Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 	}
+	apiArticleList struct {
+		Items []apiCard `json:"items" doc:"The newest change first."`
+		Next  string    `json:"next,omitempty" doc:"For after; none: the end."`
+	}
 	apiListOut struct {
-		Body struct {
-			Items []apiCard `json:"items" doc:"The newest change first."`
-			Next  string    `json:"next,omitempty" doc:"For after; none: the end."`
-		}
+		Body apiArticleList
 	}
 )
 

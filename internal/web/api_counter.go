@@ -18,15 +18,16 @@ type (
 	apiCountersIn struct {
 		Articles []string `query:"article" doc:"Ids of public articles whose views are wanted; at most 100, apart by commas."`
 	}
+	apiCounterValues struct {
+		Online   int64            `json:"online" doc:"Visitors of the last five minutes."`
+		Today    int64            `json:"today" doc:"Visits since local midnight."`
+		Week     int64            `json:"week"`
+		Month    int64            `json:"month"`
+		Total    int64            `json:"total" doc:"Never falls."`
+		Articles map[string]int64 `json:"articles" doc:"Views by article id."`
+	}
 	apiCountersOut struct {
-		Body struct {
-			Online   int64            `json:"online" doc:"Visitors of the last five minutes."`
-			Today    int64            `json:"today" doc:"Visits since local midnight."`
-			Week     int64            `json:"week"`
-			Month    int64            `json:"month"`
-			Total    int64            `json:"total" doc:"Never falls."`
-			Articles map[string]int64 `json:"articles" doc:"Views by article id."`
-		}
+		Body apiCounterValues
 	}
 	apiSection struct {
 		ID      string `json:"id"`
@@ -35,10 +36,11 @@ type (
 		Retired bool   `json:"retired" doc:"Takes no new articles, keeps its page."`
 		URL     string `json:"url"`
 	}
+	apiSectionList struct {
+		Items []apiSection `json:"items"`
+	}
 	apiSectionsOut struct {
-		Body struct {
-			Items []apiSection `json:"items"`
-		}
+		Body apiSectionList
 	}
 )
 

@@ -50,19 +50,22 @@ func (apiReasonCode) TransformSchema(_ huma.Registry, schema *huma.Schema) *huma
 
 type apiMoveIn struct {
 	ID   string `path:"id"`
-	Body struct {
-		ID          string        `json:"id" format:"uuid" doc:"Chosen by the caller: a repeat with the same id is the same move and gets the same answer."`
-		Move        apiMove       `json:"move"`
-		ReasonCode  apiReasonCode `json:"reason_code,omitempty"`
-		Reason      string        `json:"reason,omitempty" doc:"The reason in words, at most 5,000 characters."`
-		Revision    int           `json:"revision,omitempty" minimum:"0" doc:"The revision that the caller saw; another one now is refused."`
-		ContentHash string        `json:"content_hash,omitempty" doc:"The hash that the caller saw; a decision must name it."`
-		Kind        string        `json:"kind,omitempty" enum:"minor,correction" doc:"revise: how the new revision differs."`
-		Note        *apiNoteInput `json:"note,omitempty" doc:"revise as correction: the public note."`
-		ReleaseAt   *time.Time    `json:"release_at,omitempty" nullable:"true" doc:"reschedule: the new time."`
-		Target      string        `json:"target,omitempty" doc:"hand_over: account id of the reviewer."`
-		Comment     string        `json:"comment,omitempty" doc:"forward: a note to the leader; comment: the text."`
-	}
+	Body apiMoveRequest
+}
+
+// apiMoveRequest is a move that a script asks for.
+type apiMoveRequest struct {
+	ID          string        `json:"id" format:"uuid" doc:"Chosen by the caller: a repeat with the same id is the same move and gets the same answer."`
+	Move        apiMove       `json:"move"`
+	ReasonCode  apiReasonCode `json:"reason_code,omitempty"`
+	Reason      string        `json:"reason,omitempty" doc:"The reason in words, at most 5,000 characters."`
+	Revision    int           `json:"revision,omitempty" minimum:"0" doc:"The revision that the caller saw; another one now is refused."`
+	ContentHash string        `json:"content_hash,omitempty" doc:"The hash that the caller saw; a decision must name it."`
+	Kind        string        `json:"kind,omitempty" enum:"minor,correction" doc:"revise: how the new revision differs."`
+	Note        *apiNoteInput `json:"note,omitempty" doc:"revise as correction: the public note."`
+	ReleaseAt   *time.Time    `json:"release_at,omitempty" nullable:"true" doc:"reschedule: the new time."`
+	Target      string        `json:"target,omitempty" doc:"hand_over: account id of the reviewer."`
+	Comment     string        `json:"comment,omitempty" doc:"forward: a note to the leader; comment: the text."`
 }
 
 // apiOutcome is what became of a move, the same for every repeat of its id.

@@ -26,10 +26,11 @@ type (
 	apiIDIn struct {
 		ID string `path:"id"`
 	}
+	apiHistory struct {
+		Items []newsroom.HistoryRow `json:"items" doc:"Oldest first: who, in what capacity, when, from → to, why."`
+	}
 	apiHistoryOut struct {
-		Body struct {
-			Items []newsroom.HistoryRow `json:"items" doc:"Oldest first: who, in what capacity, when, from → to, why."`
-		}
+		Body apiHistory
 	}
 	apiRevisionIn struct {
 		ID string `path:"id"`
@@ -77,7 +78,7 @@ func (s *Server) apiRecordVerbs() {
 	gone := []int{http.StatusNotFound}
 	apiDo(s, apiVerb{
 		id: "getHistory", method: http.MethodGet, path: "/articles/{id}/history", tag: "articles", summary: "The article's record (Nhật ký xử lý).", errors: gone,
-	}, s.apiHistory)
+	}, s.apiGetHistory)
 	apiDo(s, apiVerb{
 		id: "getRevision", method: http.MethodGet, path: "/articles/{id}/revisions/{n}", tag: "articles", summary: "A frozen text: what was submitted, approved, published.", errors: gone,
 	}, s.apiGetRevision)
@@ -98,7 +99,7 @@ func (s *Server) apiReadable(ctx context.Context, me caller, id string) error {
 	return err
 }
 
-func (s *Server) apiHistory(ctx context.Context, me caller, in *apiIDIn) (*apiHistoryOut, error) {
+func (s *Server) apiGetHistory(ctx context.Context, me caller, in *apiIDIn) (*apiHistoryOut, error) {
 	if err := s.apiReadable(ctx, me, in.ID); err != nil {
 		return nil, err
 	}

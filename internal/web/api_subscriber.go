@@ -46,22 +46,24 @@ type (
 		After   string `query:"after" doc:"next of the page before."`
 		Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 	}
+	apiSubscriberList struct {
+		Items []apiSubscriber `json:"items" doc:"Newest first."`
+		Next  string          `json:"next,omitempty"`
+	}
 	apiSubscribersOut struct {
-		Body struct {
-			Items []apiSubscriber `json:"items" doc:"Newest first."`
-			Next  string          `json:"next,omitempty"`
-		}
+		Body apiSubscriberList
 	}
 	apiSubscribeIn struct {
 		Key  string `header:"Idempotency-Key" maxLength:"200"`
-		Body struct {
-			Email    string   `json:"email"`
-			Name     string   `json:"name,omitempty"`
-			Sections []string `json:"sections"`
-			Cadence  string   `json:"cadence,omitempty" enum:"instant,daily,weekly" default:"instant"`
-			Locale   string   `json:"locale,omitempty" enum:"vi,en" default:"vi"`
-			Consent  bool     `json:"consent" doc:"The person has agreed (Law 91/2025). The mailed link proves it."`
-		}
+		Body apiSubscribeRequest
+	}
+	apiSubscribeRequest struct {
+		Email    string   `json:"email"`
+		Name     string   `json:"name,omitempty"`
+		Sections []string `json:"sections"`
+		Cadence  string   `json:"cadence,omitempty" enum:"instant,daily,weekly" default:"instant"`
+		Locale   string   `json:"locale,omitempty" enum:"vi,en" default:"vi"`
+		Consent  bool     `json:"consent" doc:"The person has agreed (Law 91/2025). The mailed link proves it."`
 	}
 	apiSubscribeOut struct {
 		Location string `header:"Location"`
