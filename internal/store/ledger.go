@@ -197,34 +197,36 @@ func (s *Store) Chunk(ctx context.Context, issueID string, chunk int) (counts ne
 	return counts, next, status, nil
 }
 
-// A plan that was cached while the ledger was small must not scan it when it is large.
+// byKeyOnly are the settings of the connections that commit: a plan that was made while the ledger was small must not scan it when
+// it is large, and planning a statement of two dozen rows costs as much as running it.
+var byKeyOnly = map[string]string{
+	"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "plan_cache_mode": "force_generic_plan",
+}
+
+// sqlByKeyOnly are the same for one transaction on any other connection.
 const sqlByKeyOnly = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
 
-const sqlCommit = `
-	WITH entry AS (
-	  SELECT * FROM unnest(@issues::text[], @subscribers::text[], @leases::bigint[], @states::text[], @ats::timestamptz[], @hashes::bytea[],
-	    @nexts::timestamptz[], @stages::text[], @codes::int[], @enhanced::text[], @replies::text[])
-	  AS e (issue_id, subscriber_id, lease, state, at, hash, next, stage, code, enhanced, reply)),
-	settled AS (
-	  UPDATE mail_deliveries d SET
-	    state = CASE WHEN d.resent AND e.state IN ('sent', 'in_doubt') THEN 'in_doubt_resent' ELSE e.state END,
-	    attempt = d.attempt + CASE WHEN e.state IN ('soft', 'in_doubt') THEN 1 ELSE 0 END,
-	    next_attempt = CASE WHEN e.state = 'soft' OR (e.state = 'in_doubt' AND NOT d.resent) THEN e.next END,
-	    done_at = CASE WHEN e.state IN ('sent', 'hard', 'expired') OR (e.state = 'in_doubt' AND (d.resent OR e.next IS NULL)) THEN e.at END,
-	    smtp_code = CASE WHEN e.state = 'pending' THEN d.smtp_code ELSE e.code END,
-	    enhanced = CASE WHEN e.state = 'pending' THEN d.enhanced ELSE e.enhanced END,
-	    reply = CASE WHEN e.state = 'pending' THEN d.reply ELSE e.reply END,
-	    smtp_stage = CASE WHEN e.state = 'pending' THEN d.smtp_stage ELSE e.stage END
-	  FROM entry e
-	  WHERE e.state <> 'dot' AND d.issue_id = e.issue_id AND d.subscriber_id = e.subscriber_id AND d.lease = e.lease
-	    AND d.state IN ('claimed', 'dot')
-	  RETURNING d.issue_id, d.subscriber_id, d.state),
-	granted AS (
-	  UPDATE mail_deliveries d SET state = 'dot', dot_at = e.at, body_hash = e.hash
-	  FROM entry e
-	  WHERE e.state = 'dot' AND d.issue_id = e.issue_id AND d.subscriber_id = e.subscriber_id AND d.lease = e.lease AND d.state = 'claimed'
-	  RETURNING d.issue_id, d.subscriber_id, d.state)
-	SELECT 0, issue_id, subscriber_id, state FROM settled UNION ALL SELECT 1, issue_id, subscriber_id, state FROM granted`
+const (
+	sqlSettle = `
+	UPDATE mail_deliveries d SET
+	  state = CASE WHEN d.resent AND e.state IN ('sent', 'in_doubt') THEN 'in_doubt_resent' ELSE e.state END,
+	  attempt = d.attempt + CASE WHEN e.state IN ('soft', 'in_doubt') THEN 1 ELSE 0 END,
+	  next_attempt = CASE WHEN e.state = 'soft' OR (e.state = 'in_doubt' AND NOT d.resent) THEN e.next END,
+	  done_at = CASE WHEN e.state IN ('sent', 'hard', 'expired') OR (e.state = 'in_doubt' AND (d.resent OR e.next IS NULL)) THEN e.at END,
+	  smtp_code = CASE WHEN e.state = 'pending' THEN d.smtp_code ELSE e.code END,
+	  enhanced = CASE WHEN e.state = 'pending' THEN d.enhanced ELSE e.enhanced END,
+	  reply = CASE WHEN e.state = 'pending' THEN d.reply ELSE e.reply END,
+	  smtp_stage = CASE WHEN e.state = 'pending' THEN d.smtp_stage ELSE e.stage END
+	FROM unnest(@subscribers::text[], @leases::bigint[], @states::text[], @ats::timestamptz[], @nexts::timestamptz[], @stages::text[],
+	  @codes::int[], @enhanced::text[], @replies::text[]) AS e (subscriber_id, lease, state, at, next, stage, code, enhanced, reply)
+	WHERE d.issue_id = @issue AND d.subscriber_id = e.subscriber_id AND d.lease = e.lease AND d.state IN ('claimed', 'dot')
+	RETURNING d.subscriber_id, d.state`
+	sqlGrant = `
+	UPDATE mail_deliveries d SET state = 'dot', dot_at = e.at, body_hash = e.hash
+	FROM unnest(@subscribers::text[], @leases::bigint[], @ats::timestamptz[], @hashes::bytea[]) AS e (subscriber_id, lease, at, hash)
+	WHERE d.issue_id = @issue AND d.subscriber_id = e.subscriber_id AND d.lease = e.lease AND d.state = 'claimed'
+	RETURNING d.subscriber_id, d.state`
+)
 
 // Commit writes entries in one transaction, results before dots, and returns for each the state its row has now; "" where the
 // lease no longer matches. Repeating the same entries answers the same.
@@ -244,10 +246,13 @@ func (s *Store) Commit(ctx context.Context, entries []ledgerEntry) ([]newsroom.D
 	}
 	var err error
 	if len(letters) == 0 && len(hard) == 0 {
-		err = s.commitMails(ctx, s.db, entries, mails, states)
+		err = s.commitMails(ctx, s.ledger, entries, mails, states)
 	} else {
 		err = s.tx(ctx, func(tx pgx.Tx) error {
 			clear(states)
+			if _, err := tx.Exec(ctx, sqlByKeyOnly); err != nil {
+				return err
+			}
 			if err := s.commitMails(ctx, tx, entries, mails, states); err != nil {
 				return err
 			}
@@ -285,53 +290,83 @@ func (s *Store) commitMails(ctx context.Context, db batcher, entries []ledgerEnt
 	if len(which) == 0 {
 		return nil
 	}
-	n := len(which)
-	var (
-		issues, subscribers, stated = make([]string, n), make([]string, n), make([]string, n)
-		stages, enhanced, replies   = make([]string, n), make([]string, n), make([]string, n)
-		leases, codes               = make([]int64, n), make([]int32, n)
-		ats, nexts                  = make([]time.Time, n), make([]*time.Time, n)
-		hashes                      = make([][]byte, n)
-		place                       = make(map[ledgerKey]int, n)
-	)
-	for k, i := range which {
-		e := entries[i]
-		issues[k], subscribers[k], leases[k], stated[k], ats[k], hashes[k] = e.IssueID, e.SubscriberID, e.Lease, string(e.State), e.At.UTC(), e.BodyHash
-		nexts[k], stages[k], codes[k], enhanced[k], replies[k] = e.Next, e.Stage, int32(e.Code), e.Enhanced, e.Reply //nolint:gosec // three digits
-		place[ledgerKey{e.IssueID, e.SubscriberID, e.State == newsroom.DeliveryDot}] = i
-	}
 	batch := &pgx.Batch{}
-	batch.Queue(sqlByKeyOnly)
 	changed := 0
-	batch.Queue(sqlCommit, args{
-		"issues": issues, "subscribers": subscribers, "leases": leases, "states": stated, "ats": ats, "hashes": hashes, "nexts": nexts,
-		"stages": stages, "codes": codes, "enhanced": enhanced, "replies": replies,
-	}).Query(func(rows pgx.Rows) error {
-		var kind int
-		var key ledgerKey
-		var state newsroom.DeliveryState
-		_, err := pgx.ForEachRow(rows, []any{&kind, &key.issue, &key.subscriber, &state}, func() error {
-			key.dot = kind == 1
-			if i, ok := place[key]; ok && states[i] == "" {
-				states[i] = state
-				changed++
+	write := func(sql string, values args, rows []int) {
+		batch.Queue(sql, values).Query(func(answer pgx.Rows) error {
+			place := make(map[string]int, len(rows))
+			for _, i := range rows {
+				place[entries[i].SubscriberID] = i
 			}
-			return nil
+			var subscriber string
+			var state newsroom.DeliveryState
+			_, err := pgx.ForEachRow(answer, []any{&subscriber, &state}, func() error {
+				if i, ok := place[subscriber]; ok && states[i] == "" {
+					states[i] = state
+					changed++
+				}
+				return nil
+			})
+			return err
 		})
-		return err
-	})
+	}
+	// One issue at a time: there is seldom more than one. Results come before dots.
+	results, dots := byIssue(entries, which)
+	for issue, rows := range results {
+		write(sqlSettle, settleArgs(issue, entries, rows), rows)
+	}
+	for issue, rows := range dots {
+		write(sqlGrant, grantArgs(issue, entries, rows), rows)
+	}
 	if err := db.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
-	if changed == n {
+	if changed == len(which) {
 		return nil
 	}
 	return s.lookUp(ctx, db, entries, which, states)
 }
 
-type ledgerKey struct {
-	issue, subscriber string
-	dot               bool
+// byIssue sorts the places of which by what they ask for and about which issue.
+func byIssue(entries []ledgerEntry, which []int) (results, dots map[string][]int) {
+	results, dots = map[string][]int{}, map[string][]int{}
+	for _, i := range which {
+		into := results
+		if entries[i].State == newsroom.DeliveryDot {
+			into = dots
+		}
+		into[entries[i].IssueID] = append(into[entries[i].IssueID], i)
+	}
+	return results, dots
+}
+
+func settleArgs(issue string, entries []ledgerEntry, rows []int) args {
+	n := len(rows)
+	var (
+		subscribers, stated       = make([]string, n), make([]string, n)
+		stages, enhanced, replies = make([]string, n), make([]string, n), make([]string, n)
+		leases, codes             = make([]int64, n), make([]int32, n)
+		ats, nexts                = make([]time.Time, n), make([]*time.Time, n)
+	)
+	for k, i := range rows {
+		e := &entries[i]
+		subscribers[k], leases[k], stated[k], ats[k], nexts[k] = e.SubscriberID, e.Lease, string(e.State), e.At.UTC(), e.Next
+		stages[k], codes[k], enhanced[k], replies[k] = e.Stage, int32(e.Code), e.Enhanced, e.Reply //nolint:gosec // three digits
+	}
+	return args{
+		"issue": issue, "subscribers": subscribers, "leases": leases, "states": stated, "ats": ats, "nexts": nexts,
+		"stages": stages, "codes": codes, "enhanced": enhanced, "replies": replies,
+	}
+}
+
+func grantArgs(issue string, entries []ledgerEntry, rows []int) args {
+	n := len(rows)
+	subscribers, leases, ats, hashes := make([]string, n), make([]int64, n), make([]time.Time, n), make([][]byte, n)
+	for k, i := range rows {
+		e := &entries[i]
+		subscribers[k], leases[k], ats[k], hashes[k] = e.SubscriberID, e.Lease, e.At.UTC(), e.BodyHash
+	}
+	return args{"issue": issue, "subscribers": subscribers, "leases": leases, "ats": ats, "hashes": hashes}
 }
 
 const sqlLookUp = `

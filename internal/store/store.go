@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"time"
 
@@ -19,11 +20,12 @@ import (
 
 // Store is the product's database. It is safe for concurrent use.
 type Store struct {
-	db   *pgxpool.Pool
-	keys Keys
-	now  func() time.Time
-	log  *slog.Logger
-	base string
+	db     *pgxpool.Pool
+	ledger *pgxpool.Pool // connections of their own for Commit, see byKeyOnly
+	keys   Keys
+	now    func() time.Time
+	log    *slog.Logger
+	base   string
 }
 
 // Keys derives what is never stored: tokens of mailed links and keyed hashes. Met by internal/secret's ring.
@@ -38,6 +40,9 @@ type Keys interface {
 	Seal(plain []byte) []byte
 	Open(sealed []byte) ([]byte, error)
 }
+
+// ledgerConns is how many commits of the mail ledger may be on their way at once: one of each lane, with room for a second.
+const ledgerConns = 4
 
 // Options of New. Now defaults to time.Now.
 type Options struct {
@@ -62,19 +67,30 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s := &Store{db: db, keys: o.Keys, now: o.Now, log: o.Log, base: strings.TrimRight(o.BaseURL, "/")}
+	ledger := cfg.Copy()
+	ledger.MaxConns = ledgerConns
+	maps.Copy(ledger.ConnConfig.RuntimeParams, byKeyOnly)
+	books, err := pgxpool.NewWithConfig(ctx, ledger)
+	if err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	s := &Store{db: db, ledger: books, keys: o.Keys, now: o.Now, log: o.Log, base: strings.TrimRight(o.BaseURL, "/")}
 	if s.now == nil {
 		s.now = time.Now
 	}
 	if err := s.checkSchema(ctx); err != nil {
-		db.Close()
+		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
 // Close gives the connections back.
-func (s *Store) Close() { s.db.Close() }
+func (s *Store) Close() {
+	s.ledger.Close()
+	s.db.Close()
+}
 
 // Ping asks the database for a sign of life.
 func (s *Store) Ping(ctx context.Context) error { return s.db.Ping(ctx) }
