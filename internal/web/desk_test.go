@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"image"
 	"image/jpeg"
-	"io"
 	"log/slog"
 	"maps"
 	"mime/multipart"

@@ -57,18 +57,32 @@ func (c *testClock) forward(d time.Duration) {
 // testBus hands a test's events to the follower, and keeps the views that were published.
 type testBus struct {
 	quietBus
-	mu    sync.Mutex
-	each  func(events.Envelope)
-	lost  func()
-	down  bool
-	views []events.View
-	said  []events.Event
+	mu        sync.Mutex
+	each      func(events.Envelope) // to every follower
+	lost      func()
+	down      bool
+	followers int
+	views     []events.View
+	said      []events.Event
 }
 
 func (b *testBus) Follow(ctx context.Context, _ []string, each func(events.Envelope), lost func()) error {
 	lost()
 	b.mu.Lock()
-	b.each, b.lost = each, lost
+	others, lostOthers := b.each, b.lost
+	b.each = func(e events.Envelope) {
+		if others != nil {
+			others(e)
+		}
+		each(e)
+	}
+	b.lost = func() {
+		if lostOthers != nil {
+			lostOthers()
+		}
+		lost()
+	}
+	b.followers++
 	b.mu.Unlock()
 	<-ctx.Done()
 	return nil
@@ -291,10 +305,10 @@ func (n *newsstand) run() {
 		_ = n.Server.Run(ctx)
 	}()
 	n.t.Cleanup(func() { cancel(); <-done })
-	n.eventually("the follower stands", func() bool {
+	n.eventually("page cache and live board follow", func() bool {
 		n.bus.mu.Lock()
 		defer n.bus.mu.Unlock()
-		return n.bus.each != nil
+		return n.bus.followers == 2
 	})
 }
 
