@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -24,6 +26,18 @@ const KeySize = 32
 type Ring struct {
 	keys     map[int][]byte
 	versions []int // ascending
+
+	derived sync.Map // purposeKey → key: a newsletter asks for the same one for each reader
+	known   atomic.Int32
+}
+
+// mostDerived bounds how many derived keys are remembered: a few purposes, and one for each account.
+const mostDerived = 1000
+
+// purposeKey names a derived key.
+type purposeKey struct {
+	version int
+	info    string
 }
 
 // NewRing takes master keys of KeySize bytes by version, from 1. It refuses an empty ring and keys of another size.
@@ -105,17 +119,29 @@ func (r *Ring) Version() int { return r.versions[len(r.versions)-1] }
 // Token derives the token for id under purpose with key version v: 256 bits as base64url, 43 characters, the same for the
 // same inputs. A version that the ring does not hold gives "", which no stored hash equals.
 func (r *Ring) Token(purpose, id string, v int) string {
-	key, ok := r.keys[v]
-	if !ok {
+	if _, ok := r.keys[v]; !ok {
 		return ""
 	}
-	return base64.RawURLEncoding.EncodeToString(tag(derive(key, "token/"+purpose), id))
+	return base64.RawURLEncoding.EncodeToString(tag(r.purpose(v, "token/"+purpose), id))
 }
 
 // MAC is a keyed hash of value under purpose (32 bytes): for equality without the value. It depends on the oldest key only, so
 // that it does not change when keys are rotated.
 func (r *Ring) MAC(purpose, value string) []byte {
-	return tag(derive(r.keys[r.versions[0]], "mac/"+purpose), value)
+	return tag(r.purpose(r.versions[0], "mac/"+purpose), value)
+}
+
+// purpose is the key derived for info from version v's master, remembered where there is room.
+func (r *Ring) purpose(v int, info string) []byte {
+	name := purposeKey{v, info}
+	if known, ok := r.derived.Load(name); ok {
+		return known.([]byte) //nolint:forcetypeassert // only keys are stored
+	}
+	key := derive(r.keys[v], info)
+	if r.known.Add(1) <= mostDerived {
+		r.derived.Store(name, key)
+	}
+	return key
 }
 
 // Seal encrypts plain with the newest key (XChaCha20-Poly1305, random nonce). The first byte names the key's version.
