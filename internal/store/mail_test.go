@@ -20,14 +20,14 @@ import (
 // mailHouse is a store on a database of its own with two sections, an admin and a clock that tests set.
 type mailHouse struct {
 	*Store
-	t     *testing.T
+	t     testing.TB
 	raw   *pgxpool.Pool // the app's role too
 	mu    sync.Mutex
 	clock time.Time
 	admin newsroom.Person
 }
 
-func newMailHouse(t *testing.T) *mailHouse {
+func newMailHouse(t testing.TB) *mailHouse {
 	t.Helper()
 	_, app := testkit.Database(t)
 	key := sha256.Sum256([]byte(t.Name()))
