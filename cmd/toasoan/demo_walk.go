@@ -112,18 +112,19 @@ func (w *demoWalk) run(ctx context.Context) error {
 	return nil
 }
 
-// await polls until ok; what it waits for is named when it does not come.
+// await polls until ok, less often the longer it takes; what it waits for is named when it does not come.
 func (w *demoWalk) await(ctx context.Context, what string, ok func() (bool, error)) error {
-	deadline := time.Now().Add(walkPatience)
+	began := time.Now()
 	for {
 		done, err := ok()
 		if err != nil || done {
 			return err
 		}
-		if time.Now().After(deadline) {
+		waited := time.Since(began)
+		if waited > walkPatience {
 			return fmt.Errorf("not within %s: %s", walkPatience, what)
 		}
-		if err := pause(ctx, 25*time.Millisecond); err != nil {
+		if err := pause(ctx, min(max(waited/10, 25*time.Millisecond), time.Second)); err != nil {
 			return err
 		}
 	}
