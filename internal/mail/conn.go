@@ -162,14 +162,24 @@ func (c *Conn) check(m Message) *StepError {
 			return &StepError{Stage: StageCompose, Err: errEnvelope}
 		}
 	}
-	pairs := bytes.Count(m.Raw, []byte("\r\n"))
 	switch {
-	case pairs != bytes.Count(m.Raw, []byte("\n")), pairs != bytes.Count(m.Raw, []byte("\r")), !bytes.HasSuffix(m.Raw, []byte("\r\n")):
+	case !lineEnds(m.unproven()), !bytes.HasSuffix(m.Raw, []byte("\r\n")):
 		return &StepError{Stage: StageCompose, Err: errLineEnds}
 	case c.size > 0 && int64(len(m.Raw)) > c.size:
 		return &StepError{Stage: StageCompose, Err: errTooBig}
 	}
 	return nil
+}
+
+// lineEnds reports that raw holds no CR or LF outside a pair of both.
+func lineEnds(raw []byte) bool {
+	pairs := bytes.Count(raw, []byte("\r\n"))
+	return pairs == bytes.Count(raw, []byte("\n")) && pairs == bytes.Count(raw, []byte("\r"))
+}
+
+// leadingDot reports that a line of raw begins with a dot.
+func leadingDot(raw []byte) bool {
+	return bytes.HasPrefix(raw, []byte(".")) || bytes.Contains(raw, []byte("\n."))
 }
 
 func (c *Conn) load(m Message) *StepError {
@@ -303,7 +313,7 @@ func (c *Conn) loneDot() *StepError {
 func (c *Conn) body(m Message) *StepError {
 	c.deadline(c.limits.Body)
 	raw := m.Raw
-	if raw[0] == '.' || bytes.Contains(raw, []byte("\n.")) {
+	if leadingDot(m.unproven()) {
 		c.scratch = stuff(c.scratch[:0], raw)
 		raw = c.scratch
 	}

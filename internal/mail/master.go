@@ -147,7 +147,11 @@ func (m *Master) splice(buf []byte, r newsroom.Recipient) (Message, error) {
 		}
 		return m.seal(append(buf[:0], raw...), to, r)
 	}
-	return m.seal(mould.pour(buf[:0], m, to, values, r), to, r)
+	out, err := m.seal(mould.pour(buf[:0], m, to, values, r), to, r)
+	if mould.proven {
+		out.proven = len(mould.body)
+	}
+	return out, err
 }
 
 func (m *Master) seal(raw []byte, to mail.Address, r newsroom.Recipient) (Message, error) {

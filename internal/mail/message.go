@@ -23,7 +23,12 @@ type Message struct {
 	To       string   // envelope recipient, bare
 	Raw      []byte   // what goes behind DATA, lines end in CR LF, not dot-stuffed; signed where a signer is set
 	BodyHash [32]byte // sha256 of Raw without the DKIM-Signature
+
+	proven int // octets at the end of Raw whose line ends and dots were looked at before: they are the same in every mail of an issue
 }
+
+// unproven is the part of Raw whose line ends and dots nobody has looked at.
+func (m Message) unproven() []byte { return m.Raw[:max(0, len(m.Raw)-m.proven)] }
 
 // zone is the zone of every Date header: Vietnam's, UTC+7 all year round.
 var zone = time.FixedZone("", 7*3600)

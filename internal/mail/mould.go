@@ -16,6 +16,7 @@ type mould struct {
 	head    []line   // header lines, those of one recipient apart
 	body    []byte   // from the first header that follows them to the end
 	windows []window // in body
+	proven  bool     // every line of body ends in CR LF and none begins with a dot, whatever the windows hold
 }
 
 // line is header lines that everybody shares, or the name of one that is each recipient's own.
@@ -41,6 +42,7 @@ func cast(raw []byte, m *Master, values [slotCount]string) (*mould, error) {
 		return nil, errors.New("cast: no end of header")
 	}
 	d := &mould{body: bytes.Clone(raw[end+2:])}
+	d.proven = lineEnds(d.body) && !leadingDot(d.body)
 	for s, v := range values {
 		d.lengths[s] = len(v)
 	}

@@ -64,6 +64,10 @@ var (
 // newReply keeps what may be kept of a reply's words: they may quote the recipient, or be anything at all.
 func newReply(code int, words string) Reply {
 	r := Reply{Code: code, Enhanced: enhanced(code, words)}
+	if harmless(words) { // as nearly all are
+		r.Text = words
+		return r
+	}
 	words = strings.ToValidUTF8(words, "\uFFFD")
 	words = strings.Join(strings.FieldsFunc(words, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }), " ")
 	words = anAddress.ReplaceAllString(words, "<…>")
@@ -74,20 +78,32 @@ func newReply(code int, words string) Reply {
 	return r
 }
 
+// harmless reports that words can be kept as they are: short, printable ASCII, one space between words, no address.
+func harmless(words string) bool {
+	space := true // at the beginning
+	for i := range len(words) {
+		c := words[i]
+		if c < ' ' || c > '~' || c == '@' || c == ' ' && space {
+			return false
+		}
+		space = c == ' '
+	}
+	return len(words) <= maxReplyText && (!space || words == "")
+}
+
 // enhanced is the code of RFC 3463 in front of a reply's words, where it belongs to the same class as code.
 func enhanced(code int, words string) string {
 	word, _, _ := strings.Cut(words, " ")
-	parts := strings.Split(word, ".")
-	if len(parts) != 3 || len(parts[0]) != 1 || int(parts[0][0]-'0') != code/100 {
+	class, rest, _ := strings.Cut(word, ".")
+	subject, detail, _ := strings.Cut(rest, ".")
+	if len(class) != 1 || int(class[0]-'0') != code/100 || !fewDigits(subject) || !fewDigits(detail) {
 		return ""
-	}
-	for _, p := range parts {
-		if p == "" || len(p) > 3 || strings.Trim(p, "0123456789") != "" {
-			return ""
-		}
 	}
 	return word
 }
+
+// fewDigits reports one to three digits.
+func fewDigits(s string) bool { return s != "" && len(s) <= 3 && strings.Trim(s, "0123456789") == "" }
 
 // readReply reads one reply, of several lines perhaps. Too long a line, too many lines or anything else that RFC 5321
 // §4.2 does not know is an error: from there on nobody knows which reply belongs to what.
