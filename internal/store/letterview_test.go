@@ -1,0 +1,185 @@
+package store_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"toasoan/newsroom"
+)
+
+// letter finds the id of the newest letter of kind to somebody about an article.
+func (d *newsdesk) letter(t *testing.T, article string, kind newsroom.LetterKind, to newsroom.Person) string {
+	t.Helper()
+	return d.scalar(t, `SELECT id FROM letters WHERE article_id = $1 AND kind = $2 AND user_id = $3 ORDER BY created_at DESC LIMIT 1`, article, kind, to.ID)
+}
+
+func (d *newsdesk) view(t *testing.T, id string) newsroom.LetterView {
+	t.Helper()
+	v, err := d.LetterView(t.Context(), id)
+	if err != nil {
+		t.Fatalf("letter %s: %v", id, err)
+	}
+	return v
+}
+
+func TestApprovalLetterSaysWhatIsAsked(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id := d.upTo(t, story("Vân Khê đạt chuẩn nông thôn mới"), newsroom.StageInReview)
+	d.allowed(t, d.reviewer, id, newsroom.MoveForward, func(r *newsroom.Request) { r.Comment = "Đã kiểm tra số liệu." })
+	letter := d.letter(t, id, newsroom.LetterApproval, d.leader)
+	v := d.view(t, letter)
+	if v.ToEmail != d.leader.Email || v.Title != "Vân Khê đạt chuẩn nông thôn mới" || v.Lead != "Sapo của bài." || v.Section != "Kinh tế" ||
+		v.Authors != "Mai Lan – Văn Bình" || v.Reviewer != d.reviewer.Name || v.Note != "Đã kiểm tra số liệu." || v.ActorName != d.reviewer.Name {
+		t.Errorf("view %+v", v)
+	}
+	if v.At == nil || v.Due == nil || v.Left != newsroom.WorkingDay*time.Minute || v.Thread == "" || v.MessageID == "" {
+		t.Errorf("at %v, due %v, left %s", v.At, v.Due, v.Left)
+	}
+	if !strings.HasPrefix(v.Link, "/duyet/") && !strings.Contains(v.Link, "/duyet/") || len(v.Link) < 40 {
+		t.Errorf("link %q", v.Link)
+	}
+	if again := d.view(t, letter); again.Link != v.Link || again.MessageID != v.MessageID || !again.Date.Equal(v.Date) {
+		t.Error("a second attempt makes another mail")
+	}
+	// What was recalled is not asked any more: the letter has nothing to say.
+	d.allowed(t, d.author, id, newsroom.MoveRecall)
+	if _, err := d.LetterView(t.Context(), letter); !errors.Is(err, newsroom.ErrNotFound) {
+		t.Errorf("a dead link is mailed: %v", err)
+	}
+	lease, err := d.LeaseLetter(t.Context(), letter, time.Now(), time.Minute)
+	if err != nil || lease.State != newsroom.DeliverySuppressed {
+		t.Errorf("leased %+v, %v", lease, err)
+	}
+}
+
+func TestLettersAfterADecision(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id := d.upTo(t, story("Vân Khê mở đợt ra quân"), newsroom.StageAwaitingApproval)
+	d.allowed(t, d.leader, id, newsroom.MoveRequestChanges)
+	changes := d.view(t, d.letter(t, id, newsroom.LetterChanges, d.author))
+	if changes.Move != newsroom.MoveRequestChanges || changes.Code != newsroom.ReasonQuality || changes.Reason != "Đề nghị bổ sung số liệu." ||
+		changes.ActorName != d.leader.Name || !strings.HasSuffix(changes.Link, "/desk/articles/"+id) || changes.Due != nil {
+		t.Errorf("to the author: %+v", changes)
+	}
+	receipt := d.view(t, d.letter(t, id, newsroom.LetterReceipt, d.leader))
+	if receipt.Move != newsroom.MoveRequestChanges || !strings.Contains(receipt.NotMeLink, "/khong-phai-toi/") {
+		t.Errorf("receipt: %+v", receipt)
+	}
+	other := d.upTo(t, story("Họp giao ban tháng mười"), newsroom.StageReleased)
+	published := d.view(t, d.letter(t, other, newsroom.LetterPublished, d.author))
+	if !strings.Contains(published.PublicURL, "/tin/hop-giao-ban-thang-muoi-"+other) || published.Link != published.PublicURL || published.At == nil {
+		t.Errorf("published: %+v", published)
+	}
+}
+
+func TestLetterToAFriendOpensItsAddressOnly(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id := d.upTo(t, story("Họp giao ban tháng mười"), newsroom.StageReleased)
+	letter, err := d.WriteToFriend(t.Context(), id, "ban@example.vn", "Bác Tư", "vi")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := d.view(t, letter); v.ToEmail != "ban@example.vn" || v.ActorName != "Bác Tư" || v.Title != "Họp giao ban tháng mười" || v.PublicURL == "" {
+		t.Errorf("view %+v", v)
+	}
+	if kept := d.scalar(t, `SELECT data::text FROM letters WHERE id = $1`, letter); strings.Contains(kept, "ban@example.vn") {
+		t.Errorf("the address is kept open: %s", kept)
+	}
+	d.allowed(t, d.leader, id, newsroom.MoveTakeDown)
+	if _, err := d.LetterView(t.Context(), letter); !errors.Is(err, newsroom.ErrNotFound) {
+		t.Errorf("an article that was taken down is sent on: %v", err)
+	}
+}
+
+func TestPasswordLetterDiesWithItsLink(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	first, err := d.ForgotPassword(t.Context(), d.author.Email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := d.view(t, first)
+	if !strings.Contains(v.Link, "/mat-khau/") || v.Until == nil {
+		t.Fatalf("view %+v", v)
+	}
+	token := v.Link[strings.LastIndexByte(v.Link, '/')+1:]
+	if link, err := d.AccountLink(t.Context(), newsroom.LinkPassword, token); err != nil || link.Account.ID != d.author.ID {
+		t.Errorf("the link opens %+v, %v", link.Account.ID, err)
+	}
+	second, err := d.ForgotPassword(t.Context(), d.author.Email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.LetterView(t.Context(), first); !errors.Is(err, newsroom.ErrNotFound) {
+		t.Errorf("a replaced link is mailed: %v", err)
+	}
+	if d.view(t, second).Link == v.Link {
+		t.Error("both letters carry the same link")
+	}
+}
+
+func TestLetterLeaseIsFencedAndQuarantined(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	ctx := t.Context()
+	id := d.upTo(t, story("Vân Khê mở đợt ra quân"), newsroom.StageSubmitted)
+	letter, now := d.letter(t, id, newsroom.LetterSubmitted, d.reviewer), time.Now()
+	commit := func(lease int64, state newsroom.DeliveryState, next *time.Time) newsroom.DeliveryState {
+		t.Helper()
+		states, err := d.Commit(ctx, []struct {
+			IssueID, SubscriberID, LetterID string
+			Lease                           int64
+			State                           newsroom.DeliveryState
+			At                              time.Time
+			BodyHash                        []byte
+			Next                            *time.Time
+			Stage                           string
+			Code                            int
+			Enhanced, Reply                 string
+			Suppress                        bool
+		}{{LetterID: letter, Lease: lease, State: state, At: now, Next: next}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return states[0]
+	}
+	old, err := d.LeaseLetter(ctx, letter, now, time.Minute)
+	if err != nil || old.State != newsroom.DeliveryClaimed || old.View.ToEmail != d.reviewer.Email {
+		t.Fatalf("leased %+v, %v", old.State, err)
+	}
+	fresh, err := d.LeaseLetter(ctx, letter, now, time.Minute)
+	if err != nil || fresh.Lease != old.Lease+1 {
+		t.Fatalf("leased again %d after %d, %v", fresh.Lease, old.Lease, err)
+	}
+	if got := commit(old.Lease, newsroom.DeliveryDot, nil); got != "" {
+		t.Errorf("the old lease is granted %q", got)
+	}
+	for range 2 {
+		if got := commit(fresh.Lease, newsroom.DeliveryDot, nil); got != newsroom.DeliveryDot {
+			t.Fatalf("dot: %q", got)
+		}
+	}
+	// Its worker dies: in doubt for a minute, then once more, and marked for ever.
+	doubt, err := d.LeaseLetter(ctx, letter, now, time.Minute)
+	if err != nil || doubt.State != newsroom.DeliveryInDoubt || doubt.Next == nil || !doubt.Next.After(now) {
+		t.Fatalf("after the death: %+v, %v", doubt, err)
+	}
+	again, err := d.LeaseLetter(ctx, letter, now.Add(2*time.Minute), time.Minute)
+	if err != nil || again.State != newsroom.DeliveryClaimed || again.Attempt != 1 || again.View.MessageID != old.View.MessageID {
+		t.Fatalf("after the quarantine: %s, attempt %d, %v", again.State, again.Attempt, err)
+	}
+	if got := commit(again.Lease, newsroom.DeliveryDot, nil); got != newsroom.DeliveryDot {
+		t.Fatalf("second dot: %q", got)
+	}
+	if got := commit(again.Lease, newsroom.DeliverySent, nil); got != newsroom.DeliveryResent {
+		t.Errorf("a letter that went out twice is %q", got)
+	}
+	if left := d.scalar(t, `SELECT count(*)::text FROM letters WHERE id = $1 AND done_at IS NULL`, letter); left != "0" {
+		t.Error("the letter is still open")
+	}
+}
