@@ -3,7 +3,6 @@ package workflows
 import (
 	"bytes"
 	"flag"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -27,7 +26,7 @@ var save = flag.Bool("save", false, "save the workflows' histories anew")
 func newsroomOn(t *testing.T, d *activities.Desk) client.Client {
 	t.Helper()
 	address, namespace := testkit.Temporal(t)
-	quiet := sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	quiet := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
 	c, err := client.Dial(client.Options{HostPort: address, Namespace: namespace, Logger: quiet, Identity: "worker"})
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +83,7 @@ func TestSavedHistoriesReplay(t *testing.T) {
 			t.Parallel()
 			r := worker.NewWorkflowReplayer()
 			Register(r)
-			quiet := sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))
+			quiet := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
 			if err := r.ReplayWorkflowHistoryFromJSONFile(quiet, file); err != nil {
 				t.Error(err)
 			}

@@ -40,8 +40,11 @@ func (d *issueDesk) tell(what string) error {
 	d.told = append(d.told, what)
 	return nil
 }
-func (d *issueDesk) Deliver(_ context.Context, id string) error      { return d.tell("deliver " + id) }
+
+func (d *issueDesk) Deliver(_ context.Context, id string) error { return d.tell("deliver " + id) }
+
 func (d *issueDesk) StopDelivery(_ context.Context, id string) error { return d.tell("look at " + id) }
+
 func (d *issueDesk) Nudge(_ context.Context, id string, _ int64) error {
 	return d.tell("receipt " + id)
 }

@@ -126,8 +126,10 @@ func TestAMoveIsSettledThroughItsWorkflow(t *testing.T) {
 		move newsroom.Move
 		want newsroom.Stage
 	}{
-		{h.author, newsroom.MoveSubmit, newsroom.StageSubmitted}, {h.reviewer, newsroom.MoveClaim, newsroom.StageInReview},
-		{h.reviewer, newsroom.MoveForward, newsroom.StageAwaitingApproval}, {h.leader, newsroom.MoveApprove, newsroom.StageReleased},
+		{h.author, newsroom.MoveSubmit, newsroom.StageSubmitted},
+		{h.reviewer, newsroom.MoveClaim, newsroom.StageInReview},
+		{h.reviewer, newsroom.MoveForward, newsroom.StageAwaitingApproval},
+		{h.leader, newsroom.MoveApprove, newsroom.StageReleased},
 	} {
 		out, err := h.move(t, step.who, id, step.move)
 		if err != nil || out.Stage != step.want {

@@ -190,7 +190,8 @@ func (s *Server) showUser(w http.ResponseWriter, r *http.Request, me newsroom.Pe
 // postUser handles POST /desk/admin/users and /desk/admin/users/{id}; "form" names the act where it is not the account itself.
 func (s *Server) postUser(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
 	ctx, id := r.Context(), r.PathValue("id")
-	letter, done, err := "", "flash.saved", error(nil)
+	var letter, done string
+	var err error
 	switch r.PostFormValue("form") {
 	case "invite":
 		letter, err = s.Store.Invite(ctx, me, id, newsroom.LinkPassword)

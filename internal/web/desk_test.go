@@ -44,9 +44,13 @@ func (d *deskMoves) note(list *[]string, what string) error {
 	*list = append(*list, what)
 	return nil
 }
-func (d *deskMoves) Post(_ context.Context, id string) error           { return d.note(&d.posted, id) }
-func (d *deskMoves) Reload(_ context.Context, id string) error         { return d.note(&d.nudged, id) }
+
+func (d *deskMoves) Post(_ context.Context, id string) error { return d.note(&d.posted, id) }
+
+func (d *deskMoves) Reload(_ context.Context, id string) error { return d.note(&d.nudged, id) }
+
 func (d *deskMoves) Nudge(_ context.Context, id string, _ int64) error { return d.note(&d.nudged, id) }
+
 func (d *deskMoves) Publish(_ context.Context, id string, _ int64) error {
 	return d.note(&d.nudged, id)
 }
@@ -985,8 +989,11 @@ func TestLiveStream(t *testing.T) {
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/desk/live", nil)
 	d.no(err)
-	if answer, err := server.Client().Do(r.Clone(ctx)); err != nil || answer.StatusCode != http.StatusUnauthorized {
-		t.Fatalf("the stream for nobody: %v, %v", answer.StatusCode, err)
+	nobody, err := server.Client().Do(r.Clone(ctx))
+	d.no(err)
+	_ = nobody.Body.Close()
+	if nobody.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("the stream for nobody: %v", nobody.StatusCode)
 	}
 	r.AddCookie(&http.Cookie{Name: "toasoan", Value: b.cookies["toasoan"]})
 	answer, err := server.Client().Do(r)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -56,7 +55,7 @@ func quietServer(t *testing.T, change func(*Options)) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Store: quietStore{}, Bus: quietBus{}, Keys: quietKeys{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), URL: base, Secure: true}
+	o := Options{Store: quietStore{}, Bus: quietBus{}, Keys: quietKeys{}, Log: slog.New(slog.DiscardHandler), URL: base, Secure: true}
 	if change != nil {
 		change(&o)
 	}
@@ -153,10 +152,17 @@ func TestErrorsBecomeAnswers(t *testing.T) {
 		err  error
 		want int
 	}{
-		{newsroom.ErrNotFound, 404}, {newsroom.ErrForbidden, 403}, {newsroom.ErrStale, 409}, {newsroom.ErrConflict, 409},
-		{&newsroom.MoveError{Code: newsroom.RefusedStage}, 409}, {&newsroom.MoveError{Code: newsroom.RefusedRole}, 403},
-		{&http.MaxBytesError{Limit: 1}, 413}, {tooMany(3 * time.Second), 429}, {context.DeadlineExceeded, 503},
-		{refuse(http.StatusBadRequest, "error.bad_request"), 400}, {errors.New("secret detail"), 500},
+		{newsroom.ErrNotFound, 404},
+		{newsroom.ErrForbidden, 403},
+		{newsroom.ErrStale, 409},
+		{newsroom.ErrConflict, 409},
+		{&newsroom.MoveError{Code: newsroom.RefusedStage}, 409},
+		{&newsroom.MoveError{Code: newsroom.RefusedRole}, 403},
+		{&http.MaxBytesError{Limit: 1}, 413},
+		{tooMany(3 * time.Second), 429},
+		{context.DeadlineExceeded, 503},
+		{refuse(http.StatusBadRequest, "error.bad_request"), 400},
+		{errors.New("secret detail"), 500},
 	} {
 		w := httptest.NewRecorder()
 		s.page(func(http.ResponseWriter, *http.Request) error { return c.err }).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
@@ -281,8 +287,13 @@ func TestDisplayButtonsWorkWithoutScript(t *testing.T) {
 	t.Parallel()
 	s := quietServer(t, nil)
 	for _, c := range []struct{ cookie, form, want string }{
-		{"", "size=%2B", "size=l;"}, {"size=xl", "size=%2B", "size=xl;"}, {"size=s", "size=-", "size=s;"}, {"size=l", "size=0", "size=m;"},
-		{"", "theme=dark", "theme=dark;"}, {"theme=dark", "theme=dark", "theme=;"}, {"", "contrast=evil", "contrast=;"},
+		{"", "size=%2B", "size=l;"},
+		{"size=xl", "size=%2B", "size=xl;"},
+		{"size=s", "size=-", "size=s;"},
+		{"size=l", "size=0", "size=m;"},
+		{"", "theme=dark", "theme=dark;"},
+		{"theme=dark", "theme=dark", "theme=;"},
+		{"", "contrast=evil", "contrast=;"},
 	} {
 		r := httptest.NewRequest(http.MethodPost, "/hien-thi", strings.NewReader(c.form))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

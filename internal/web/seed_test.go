@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -136,7 +137,7 @@ func newNewsstand(t testing.TB) *newsstand {
 		t.Fatal(err)
 	}
 	n := &newsstand{t: t, clock: &testClock{at: friday}, bus: &testBus{}, letters: &testPostman{}}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	kept, err := store.New(t.Context(), store.Options{URL: app, Keys: keys, Now: n.clock.now, Log: log})
 	if err != nil {
 		t.Fatal(err)
@@ -290,7 +291,7 @@ func (n *newsstand) do(method, path, body string, status int, headers ...string)
 // scan reads one row.
 func (n *newsstand) scan(sql string, into ...any) {
 	n.t.Helper()
-	if err := n.db.QueryRow(n.t.Context(), sql).Scan(into...); err != nil && err != pgx.ErrNoRows {
+	if err := n.db.QueryRow(n.t.Context(), sql).Scan(into...); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		n.t.Fatalf("%s: %v", sql, err)
 	}
 }
