@@ -55,12 +55,11 @@ func (c *Courier) SendChunk(ctx context.Context, issueID string, chunk int, beat
 	return out, nil
 }
 
-// beats calls beat now and then until the returned function is called.
+// beats calls beat every Waits.Beat until the returned function is called: nearly every chunk is done before the first.
 func (c *Courier) beats(beat func()) (stop func()) {
 	if beat == nil {
 		return func() {}
 	}
-	beat()
 	ticker := time.NewTicker(c.o.Waits.Beat)
 	done := make(chan struct{})
 	var running sync.WaitGroup
