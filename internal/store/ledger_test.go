@@ -78,8 +78,11 @@ func TestCommitGrantsAndSettlesOnce(t *testing.T) {
 	soft := h.entry(issue, rows[2], lease, newsroom.DeliverySoft)
 	soft.Next, soft.Code, soft.Enhanced, soft.Reply, soft.Stage = &next, 451, "4.7.1", "try again later", "rcpt"
 	batch := []ledgerEntry{
-		h.entry(issue, rows[0], lease, newsroom.DeliverySent), h.entry(issue, rows[1], lease, newsroom.DeliveryDot), soft,
-		h.entry(issue, rows[3], lease+1, newsroom.DeliveryDot), {IssueID: issue, SubscriberID: "nobody", Lease: lease, State: newsroom.DeliveryDot, At: h.now()},
+		h.entry(issue, rows[0], lease, newsroom.DeliverySent),
+		h.entry(issue, rows[1], lease, newsroom.DeliveryDot),
+		soft,
+		h.entry(issue, rows[3], lease+1, newsroom.DeliveryDot),
+		{IssueID: issue, SubscriberID: "nobody", Lease: lease, State: newsroom.DeliveryDot, At: h.now()},
 	}
 	want := []newsroom.DeliveryState{"sent", "dot", "soft", "", ""}
 	for range 2 {
