@@ -20,8 +20,11 @@ type Desk struct {
 	Outside  Outside
 	Runs     Runs
 	Mail     Mailing
+	Record   Record
 	Log      *slog.Logger
 	Now      func() time.Time
+
+	Inspector string // who gets the daily root of the audit chain, "" nobody
 }
 
 // Articles settles moves. Met by store.

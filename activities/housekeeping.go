@@ -15,6 +15,7 @@ type Open interface {
 	OpenSubscriptions(ctx context.Context, after string, limit int) ([]string, error)
 	UnsentLetters(ctx context.Context, before time.Time, limit int) ([]string, error)
 	Unanswered(ctx context.Context, limit int) ([]newsroom.Request, error)
+	Reseated(ctx context.Context, since time.Time) ([]string, error)
 	RemindQuietDay(ctx context.Context, now time.Time) ([]string, error)
 	Sweep(ctx context.Context, now time.Time) error
 }
@@ -32,6 +33,7 @@ type Runs interface {
 	Post(ctx context.Context, letterID string) error
 	Subscribed(ctx context.Context, subscriberID string) error
 	Resend(ctx context.Context, r newsroom.Request) error
+	Reload(ctx context.Context, articleID string) error
 }
 
 // reconcilePage is how many rows are looked at in one go.
@@ -44,6 +46,7 @@ type Reconciled struct {
 	Issues        int `json:"issues"`
 	Subscriptions int `json:"subscriptions"`
 	Letters       int `json:"letters"`
+	Reseated      int `json:"reseated"`
 }
 
 // Reconcile starts, from Postgres, whatever is open and has no run: losing Temporal's database loses no work.
@@ -90,7 +93,8 @@ func (d *Desk) Reconcile(ctx context.Context, _ struct{}) (out Reconciled, err e
 		}
 	}
 	out.Letters = len(letters)
-	return out, nil
+	out.Reseated, err = d.reseat(ctx)
+	return out, err
 }
 
 // letterGrace leaves a fresh letter to whoever wrote it.

@@ -28,6 +28,8 @@ const (
 	LetterLeft            LetterKind = "unsubscribed"         //
 	LetterQuiet           LetterKind = "no_update_today"      // to the chief: nothing was published this working day
 	LetterToFriend        LetterKind = "send_to_friend"       // a reader sends an article on
+	LetterAuditRoot       LetterKind = "audit_root"           // to the inspector: where the audit chain ended that day
+	LetterReplyRefused    LetterKind = "reply_refused"        // to a leader: the mailed answer was not carried out, and why
 )
 
 // DeliveryState is where one mail to one person stands, for letters and for newsletters alike.
@@ -89,7 +91,11 @@ type LetterView struct {
 	PublicURL  string
 	Sections   []string // subscription: names of the sections
 	Until      *time.Time
-	Late       bool // second_sign: the time for the signature is over
+	Late       bool       // second_sign: the time for the signature is over
+	UndoUntil  *time.Time // decision_receipt: until then the decision can be undone
+	Root       *AuditRoot // audit_root
+	ReplyTag   string     // approval letters: names the question in the reply address, where the policy lets a reply decide
+	Why        string     // reply_refused: why a mailed answer was not carried out
 	Office     OfficeInfo
 }
 

@@ -28,3 +28,8 @@ func Rollover(ctx workflow.Context) error {
 func QuietDay(ctx workflow.Context) (int, error) {
 	return call(workflow.WithActivityOptions(ctx, keeping), desk.QuietDay, struct{}{})
 }
+
+// AuditRoot mails the day's root of the audit chain to the inspector, after midnight (+07:00).
+func AuditRoot(ctx workflow.Context) (int, error) {
+	return call(workflow.WithActivityOptions(ctx, keeping), desk.AuditRoot, struct{}{})
+}

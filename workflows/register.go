@@ -7,7 +7,7 @@ import "go.temporal.io/sdk/worker"
 func Register(r worker.WorkflowRegistry) {
 	for _, w := range []any{
 		Article, Publication, Letter, Delivery, Subscription,
-		Reconcile, SweepRequests, Rollover, QuietDay, Digests,
+		Reconcile, SweepRequests, Rollover, QuietDay, AuditRoot, Digests,
 	} {
 		r.RegisterWorkflow(w)
 	}

@@ -213,7 +213,7 @@ func (a *app) worker(ctx context.Context) error {
 		Outside: activities.Visitor{Base: a.config.CheckURL, HTTP: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		}}},
-		Mail: a.mailing(courier), Log: a.log, Now: time.Now,
+		Mail: a.mailing(courier), Record: a.store, Inspector: a.config.InspectorEmail, Log: a.log, Now: time.Now,
 	}
 	for _, queue := range []struct {
 		name string

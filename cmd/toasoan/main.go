@@ -37,7 +37,8 @@ func commands() []command {
 		{"subscriber", "import|export [flags]", "subscribers", runSubscriber},
 		{"calendar", "import [flags] FILE", "holidays and swapped working days", runCalendar},
 		{"probe", "URL", "fail unless a URL answers 200: the health check of the image", runProbe},
-		{"verify-audit", "[flags]", "prove that the audit chain was not altered", runVerifyAudit},
+		{"audit", "export [flags]", "the audit chain as a file that proves itself", runAudit},
+		{"verify-audit", "[flags]", "prove that the audit chain, or an exported file, was not altered", runVerifyAudit},
 		{"rebuild", "feeds|workflows [flags]", "make anew from the database what can be made anew", runRebuild},
 	}
 }

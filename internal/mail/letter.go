@@ -3,6 +3,7 @@ package mail
 import (
 	"crypto/sha256"
 	"fmt"
+	"net/mail"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ func (c *Composer) Compose(view newsroom.LetterView) (Message, error) {
 		return Message{}, fmt.Errorf("compose letter %s: %w", view.ID, err)
 	}
 	p := parts{
-		from: c.fromTx, to: to, replyTo: c.replyToTx,
+		from: c.fromTx, to: to, replyTo: tagged(c.replyToTx, view.ReplyTag),
 		subject: out.subject, text: out.text, html: out.html,
 		messageID: messageID(view.MessageID, c.fromTx.Address), date: view.Date, language: page.l.Tag(),
 	}
@@ -43,6 +44,15 @@ func (c *Composer) Compose(view newsroom.LetterView) (Message, error) {
 		return Message{}, fmt.Errorf("sign letter %s: %w", view.ID, err)
 	}
 	return m, nil
+}
+
+// tagged puts tag behind the local part of a reply address, so that an answer names its question (RFC 5233); no tag, no change.
+func tagged(a mail.Address, tag string) mail.Address {
+	local, domain, ok := strings.Cut(a.Address, "@")
+	if tag != "" && ok {
+		a.Address = local + "+" + tag + "@" + domain
+	}
+	return a
 }
 
 // letterPage is what a letter's template sees: the view, cleaned, and the words that follow from it.
@@ -206,6 +216,41 @@ func (p *letterPage) LeftTime() string { return p.l.WorkingLeft(p.Left) }
 
 // OverTime is the working time by which it is late.
 func (p *letterPage) OverTime() string { return p.l.WorkingOver(p.Left) }
+
+// UndoTime is until when a decision can be undone.
+func (p *letterPage) UndoTime() string { return p.when(p.UndoUntil) }
+
+// RootDay, RootLine and RootHash are an audit root in words.
+func (p *letterPage) RootDay() string {
+	if p.Root == nil {
+		return ""
+	}
+	return p.l.Date(p.Root.Day.Start())
+}
+
+func (p *letterPage) RootLine() string {
+	if p.Root == nil {
+		return ""
+	}
+	return p.l.Number(p.Root.LastID)
+}
+
+func (p *letterPage) RootHash() string {
+	if p.Root == nil {
+		return ""
+	}
+	return p.Root.Hash
+}
+
+// WhyText is why a mailed answer was not carried out.
+func (p *letterPage) WhyText() string {
+	for _, key := range []string{"reply.why_" + p.Why, "refused." + p.Why} {
+		if p.Why != "" && p.l.Has(key) {
+			return p.l.T(key)
+		}
+	}
+	return p.l.T("reply.why_unclear")
+}
 
 // SectionList names the sections of a subscription.
 func (p *letterPage) SectionList() string {

@@ -94,6 +94,11 @@ func sampleLetter(kind newsroom.LetterKind, tag string) newsroom.LetterView {
 		v.Move, v.Code, v.Reason = newsroom.MoveTakeDown, newsroom.ReasonPendingVerification, "Đang xác minh lại số liệu với đơn vị cung cấp."
 	case newsroom.LetterNotMe:
 		v.Move = newsroom.MoveApprove
+	case newsroom.LetterAuditRoot:
+		v.ToName, v.ToTitle, v.ToEmail, v.Title = "", "", "giam.sat@hason.example", ""
+		v.Root = &newsroom.AuditRoot{Day: newsroom.DateOf(at), LastID: 18_204, Hash: "9f2b7c61d5e04a83b1c6f7a2d3e4958170a1b2c3d4e5f60718293a4b5c6d7e8f", At: at}
+	case newsroom.LetterReplyRefused:
+		v.Why = "unclear"
 	case newsroom.LetterConfirm, newsroom.LetterConfirmAgain, newsroom.LetterLeft:
 		v.ToName, v.ToTitle, v.ToEmail = "", "", "ban.doc@example.org"
 		v.Title = ""

@@ -27,7 +27,7 @@ var letterKinds = []newsroom.LetterKind{
 	newsroom.LetterPublished, newsroom.LetterReceipt, newsroom.LetterSettled, newsroom.LetterSecondSign,
 	newsroom.LetterNotMe, newsroom.LetterPINLocked, newsroom.LetterPINInvite, newsroom.LetterAccountInvite,
 	newsroom.LetterPasswordReset, newsroom.LetterConfirm, newsroom.LetterConfirmAgain, newsroom.LetterLeft,
-	newsroom.LetterQuiet, newsroom.LetterToFriend,
+	newsroom.LetterQuiet, newsroom.LetterToFriend, newsroom.LetterAuditRoot, newsroom.LetterReplyRefused,
 }
 
 // pair is one kind in one language: subject and text part in the one, HTML part in the other.

@@ -35,7 +35,7 @@ func (d *newsdesk) link(t *testing.T, id string, who newsroom.Person) string {
 	return d.keys.Token(store.PurposeAsk, ask, d.keys.Version())
 }
 
-func (d *newsdesk) view(t *testing.T, token string) newsroom.AskView {
+func (d *newsdesk) asked(t *testing.T, token string) newsroom.AskView {
 	t.Helper()
 	v, err := d.AskByToken(t.Context(), token)
 	if err != nil {
@@ -118,7 +118,7 @@ func TestAllOfThreeMustApprove(t *testing.T) {
 		}
 	}
 	d.refused(t, newsroom.RefusedDecided, d.leader, id, newsroom.MoveApprove)
-	if v := d.view(t, d.link(t, id, third)); len(v.Given) != 2 || v.Over != "" {
+	if v := d.asked(t, d.link(t, id, third)); len(v.Given) != 2 || v.Over != "" {
 		t.Errorf("the third sees %d approvals, over %q", len(v.Given), v.Over)
 	}
 	if s := d.allowed(t, third, id, newsroom.MoveApprove); s.Stage != newsroom.StageReleased {
@@ -145,7 +145,7 @@ func TestTwoOfThreeAndTheOthersAreTold(t *testing.T) {
 	if got := d.letters(t, id); !slices.Contains(got, "decided_elsewhere pho-chu-tich@vankhe.example") {
 		t.Errorf("the third is not told: %v", got)
 	}
-	v := d.view(t, d.link(t, id, third))
+	v := d.asked(t, d.link(t, id, third))
 	if v.Over != "settled" || v.Decision == nil || v.Decision.By != d.second.Name || v.Own != nil || v.Decision.ReleasedAt == nil || v.ClosedAt == nil {
 		t.Errorf("the third one's link says %+v", v)
 	}
@@ -166,7 +166,7 @@ func TestDeputyThenChief(t *testing.T) {
 	if got := d.scalar(t, `SELECT clock_id FROM articles WHERE id = $1`, id); got == first {
 		t.Error("the second step runs on the first one's clock")
 	}
-	if v := d.view(t, d.link(t, id, d.leader)); v.Over == "" || v.Own == nil {
+	if v := d.asked(t, d.link(t, id, d.leader)); v.Over == "" || v.Own == nil {
 		t.Errorf("the first approver's link: %+v", v.Over)
 	}
 	d.refused(t, newsroom.RefusedNotAsked, d.leader, id, newsroom.MoveApprove)
@@ -216,11 +216,11 @@ func TestDelegationTakesOverOpenLinksAtOnce(t *testing.T) {
 	old := d.link(t, id, d.leader)
 	now := d.clock.now()
 	delegation := d.delegate(t, d.leader, d.leader, d.second, now, now.Add(48*time.Hour))
-	if v := d.view(t, old); v.Over != "delegated" {
+	if v := d.asked(t, old); v.Over != "delegated" {
 		t.Errorf("the old link: %q", v.Over)
 	}
-	d.refused(t, newsroom.RefusedToken, d.leader, id, newsroom.MoveApprove, func(r *newsroom.Request) { r.AskID = d.view(t, old).Ask.ID })
-	fresh := d.view(t, d.link(t, id, d.second))
+	d.refused(t, newsroom.RefusedToken, d.leader, id, newsroom.MoveApprove, func(r *newsroom.Request) { r.AskID = d.asked(t, old).Ask.ID })
+	fresh := d.asked(t, d.link(t, id, d.second))
 	if fresh.Over != "" || fresh.Behalf != d.leader.Name || fresh.Ask.Seat.OnBehalfOf != d.leader.ID || fresh.Due.IsZero() {
 		t.Errorf("the deputy's link: %+v", fresh)
 	}
@@ -232,14 +232,14 @@ func TestDelegationTakesOverOpenLinksAtOnce(t *testing.T) {
 	if err := d.EndDelegation(t.Context(), d.leader, delegation); err != nil {
 		t.Fatal(err)
 	}
-	if v := d.view(t, d.link(t, id, d.second)); v.Over != "delegation_over" {
+	if v := d.asked(t, d.link(t, id, d.second)); v.Over != "delegation_over" {
 		t.Errorf("the deputy's link after the end: %q", v.Over)
 	}
-	if v := d.view(t, d.link(t, id, d.leader)); v.Over != "" || v.Behalf != "" {
+	if v := d.asked(t, d.link(t, id, d.leader)); v.Over != "" || v.Behalf != "" {
 		t.Errorf("the holder's new link: %+v", v.Over)
 	}
 	d.delegate(t, d.admin, d.leader, d.second, now, now.Add(48*time.Hour))
-	s := d.allowed(t, d.second, id, newsroom.MoveApprove, func(r *newsroom.Request) { r.AskID = d.view(t, d.link(t, id, d.second)).Ask.ID })
+	s := d.allowed(t, d.second, id, newsroom.MoveApprove, func(r *newsroom.Request) { r.AskID = d.asked(t, d.link(t, id, d.second)).Ask.ID })
 	if s.Stage != newsroom.StageReleased {
 		t.Fatalf("not released: %s", s.Stage)
 	}
@@ -266,7 +266,7 @@ func TestDelegationBeginsAndEndsByTheClock(t *testing.T) {
 	if err != nil || s.Wake == nil || !s.Wake.Equal(start) {
 		t.Fatalf("wakes at %v, want %s (%v)", s.Wake, start, err)
 	}
-	if v := d.view(t, d.link(t, id, d.leader)); v.Over != "" {
+	if v := d.asked(t, d.link(t, id, d.leader)); v.Over != "" {
 		t.Fatalf("delegated before its time: %s", v.Over)
 	}
 	d.clock.forward(time.Hour)
@@ -274,7 +274,7 @@ func TestDelegationBeginsAndEndsByTheClock(t *testing.T) {
 	if err != nil || len(s.Letters) == 0 || s.Wake == nil || !s.Wake.Equal(start.Add(2*time.Hour)) {
 		t.Fatalf("at its beginning: %+v, %v", s, err)
 	}
-	if v := d.view(t, d.link(t, id, d.second)); v.Over != "" || v.Behalf == "" {
+	if v := d.asked(t, d.link(t, id, d.second)); v.Over != "" || v.Behalf == "" {
 		t.Errorf("the deputy is not asked: %+v", v)
 	}
 	if again, err := d.SettleDue(t.Context(), id); err != nil || d.scalar(t, `SELECT count(*) FROM asks WHERE article_id = $1`, id) != "2" || again.Wake == nil {
@@ -287,7 +287,7 @@ func TestDelegationBeginsAndEndsByTheClock(t *testing.T) {
 	if _, err = d.SettleDue(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	if v := d.view(t, d.link(t, id, d.leader)); v.Over != "" {
+	if v := d.asked(t, d.link(t, id, d.leader)); v.Over != "" {
 		t.Errorf("it does not come back: %s", v.Over)
 	}
 	if list, err := d.Reseated(t.Context(), d.clock.now().Add(time.Minute)); err != nil || len(list) != 0 {
@@ -301,12 +301,12 @@ func TestRunningRoundKeepsItsPolicyUntilAnAdminMovesIt(t *testing.T) {
 	id := d.upTo(t, story("Quy trình đổi giữa chừng"), newsroom.StageAwaitingApproval)
 	old := d.link(t, id, d.leader)
 	d.policy(t, nil, newsroom.Step{Office: "chu-tich", Quorum: newsroom.QuorumAny})
-	if v := d.view(t, old); v.Over != "" {
+	if v := d.asked(t, old); v.Over != "" {
 		t.Fatalf("a new policy killed the link: %s", v.Over)
 	}
 	d.refused(t, newsroom.RefusedRole, d.reviewer, id, newsroom.MoveAdoptPolicy)
 	d.allowed(t, d.admin, id, newsroom.MoveAdoptPolicy)
-	if v := d.view(t, old); v.Over != "superseded" {
+	if v := d.asked(t, old); v.Over != "superseded" {
 		t.Errorf("the old link: %q", v.Over)
 	}
 	d.refused(t, newsroom.RefusedNotAsked, d.leader, id, newsroom.MoveApprove)
@@ -334,7 +334,7 @@ func TestSavingTheSameTextKeepsApprovalsOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.allowed(t, d.reviewer, id, newsroom.MoveResubmit)
-	if v := d.view(t, link); v.Over != "" || v.Ask.Revision != 1 {
+	if v := d.asked(t, link); v.Over != "" || v.Ask.Revision != 1 {
 		t.Fatalf("a save of the same text voided the link: %q", v.Over)
 	}
 	if draft, err = d.Draft(t.Context(), id); err != nil {
@@ -345,10 +345,10 @@ func TestSavingTheSameTextKeepsApprovalsOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.allowed(t, d.reviewer, id, newsroom.MoveResubmit)
-	if v := d.view(t, link); v.Over != "superseded" {
+	if v := d.asked(t, link); v.Over != "superseded" {
 		t.Errorf("the old link: %q", v.Over)
 	}
-	v := d.view(t, d.link(t, id, d.leader))
+	v := d.asked(t, d.link(t, id, d.leader))
 	if v.Over != "" || v.Ask.Revision != 2 || v.Before == nil || v.Before.Lead != "Sapo của bài." {
 		t.Errorf("the new link: %+v", v)
 	}
@@ -409,7 +409,7 @@ func TestNotMeAfterARejectionVoidsThePINToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := d.upTo(t, story("Bị từ chối"), newsroom.StageAwaitingApproval)
-	hash := d.view(t, d.link(t, id, d.leader)).Ask.Hash
+	hash := d.asked(t, d.link(t, id, d.leader)).Ask.Hash
 	s := d.allowed(t, d.leader, id, newsroom.MoveReject, func(r *newsroom.Request) { r.Hash = hash })
 	d.allowed(t, d.leader, id, newsroom.MoveNotMe, func(r *newsroom.Request) { r.Decision = s.Outcome.RequestID })
 	if ok, err := d.CheckPIN(t.Context(), d.leader.ID, "482915"); err != nil || ok {
@@ -421,14 +421,14 @@ func TestEmergencyReleaseAsksForASecondSignatureByLink(t *testing.T) {
 	t.Parallel()
 	d := newNewsdesk(t)
 	id := d.upTo(t, story("Tin khẩn bão số 5"), newsroom.StageAwaitingApproval)
-	hash := d.view(t, d.link(t, id, d.leader)).Ask.Hash
+	hash := d.asked(t, d.link(t, id, d.leader)).Ask.Hash
 	d.refused(t, newsroom.RefusedReason, d.second, id, newsroom.MoveEmergencyRelease, func(r *newsroom.Request) { r.Hash, r.Reason = hash, "" })
 	s := d.allowed(t, d.second, id, newsroom.MoveEmergencyRelease, func(r *newsroom.Request) { r.Hash = hash })
 	if s.Stage != newsroom.StageReleased || s.Public != newsroom.PublicLive || s.Idle || s.Wake == nil {
 		t.Fatalf("released: %+v", s)
 	}
 	token := d.link(t, id, d.leader)
-	v := d.view(t, token)
+	v := d.asked(t, token)
 	if v.Kind != "second" || v.Over != "" || v.First == nil || v.First.By != d.second.Name || v.First.Move != newsroom.MoveEmergencyRelease || v.First.Reason == "" {
 		t.Fatalf("the link for the second signature: %+v", v)
 	}
@@ -457,7 +457,7 @@ func TestEmergencyReleaseAsksForASecondSignatureByLink(t *testing.T) {
 	if p, err = d.PortalArticle(t.Context(), id); err != nil || p.SecondLate || d.scalar(t, `SELECT version FROM portal_version`) == version {
 		t.Errorf("the notice stays: %v, %v", p.SecondLate, err)
 	}
-	if v := d.view(t, token); v.Over != "settled" || v.Decision == nil || v.Decision.By != d.leader.Name || v.Own == nil {
+	if v := d.asked(t, token); v.Over != "settled" || v.Decision == nil || v.Decision.By != d.leader.Name || v.Own == nil {
 		t.Errorf("after the signature the link says %+v", v)
 	}
 }
@@ -479,7 +479,7 @@ func TestSecondSignatureMovesWithTheCalendar(t *testing.T) {
 	if err != nil || s.Wake == nil || !s.Wake.After(was) {
 		t.Errorf("wakes at %v, was %s (%v)", s.Wake, was, err)
 	}
-	if v := d.view(t, d.link(t, id, d.second)); !v.Due.Equal(*s.Wake) {
+	if v := d.asked(t, d.link(t, id, d.second)); !v.Due.Equal(*s.Wake) {
 		t.Errorf("the link says %s, the clock %s", v.Due, s.Wake)
 	}
 }
@@ -488,14 +488,14 @@ func TestLiveLinksMoveWithTheCalendar(t *testing.T) {
 	t.Parallel()
 	d := newNewsdesk(t)
 	id := d.upTo(t, story("Nghỉ bù"), newsroom.StageAwaitingApproval) // Friday 02/10/2026 09:00; due Monday 09:00
-	before := d.view(t, d.link(t, id, d.leader))
+	before := d.asked(t, d.link(t, id, d.leader))
 	moved, err := d.SaveCalendarDays(t.Context(), d.admin, []newsroom.CalendarDay{
 		{Date: newsroom.Date{Year: 2026, Month: 10, Day: 3}, Kind: newsroom.DayWorking, Name: "Làm bù"},
 	})
 	if err != nil || !slices.Contains(moved, id) {
 		t.Fatalf("moved %v, %v", moved, err)
 	}
-	after := d.view(t, d.link(t, id, d.leader))
+	after := d.asked(t, d.link(t, id, d.leader))
 	if !after.Due.Before(before.Due) || after.Due.In(newsroom.Zone).Format("02/01 15:04") != "03/10 09:00" {
 		t.Errorf("due %s, was %s", after.Due.In(newsroom.Zone), before.Due.In(newsroom.Zone))
 	}
@@ -510,7 +510,7 @@ func TestGuessingPINsKillsTheLinkNotTheLeader(t *testing.T) {
 	id := d.upTo(t, story("Dò mã PIN"), newsroom.StageAwaitingApproval)
 	other := d.upTo(t, story("Bài khác"), newsroom.StageAwaitingApproval)
 	token := d.link(t, id, d.leader)
-	v := d.view(t, token)
+	v := d.asked(t, token)
 	try := func(browser, pin string) (int, []string, error) { return d.TryAskPIN(t.Context(), v, browser, pin) }
 	for i := range 5 {
 		left, letters, err := try("máy lạ", "111111")
@@ -531,15 +531,15 @@ func TestGuessingPINsKillsTheLinkNotTheLeader(t *testing.T) {
 	for i := range 15 {
 		_, _, _ = try("máy lạ "+string(rune('a'+i/4)), "222222")
 	}
-	if got := d.view(t, token); got.Over != "guarded" {
+	if got := d.asked(t, token); got.Over != "guarded" {
 		t.Fatalf("after 20 wrong PINs the link is %q", got.Over)
 	}
 	fresh := d.link(t, id, d.leader)
-	if fresh == token || d.view(t, fresh).Over != "" {
+	if fresh == token || d.asked(t, fresh).Over != "" {
 		t.Error("the leader got no new link")
 	}
 	d.refused(t, newsroom.RefusedToken, d.leader, id, newsroom.MoveApprove, func(r *newsroom.Request) { r.AskID = v.Ask.ID })
-	if got := d.view(t, d.link(t, other, d.leader)); got.Over != "" {
+	if got := d.asked(t, d.link(t, other, d.leader)); got.Over != "" {
 		t.Errorf("the leader's other link: %s", got.Over)
 	}
 	if got := d.scalar(t, `SELECT count(*) FROM letters WHERE kind = 'pin_locked' AND ask_id IS NOT NULL AND user_id <> $1`, d.leader.ID); got != "0" {
@@ -558,7 +558,7 @@ func TestUndoAsksAgain(t *testing.T) {
 	if s := d.allowed(t, d.leader, id, newsroom.MoveUndo); s.Stage != newsroom.StageAwaitingApproval {
 		t.Fatalf("undone: %s", s.Stage)
 	}
-	if v := d.view(t, old); v.Over == "" {
+	if v := d.asked(t, old); v.Over == "" {
 		t.Error("the old link lives")
 	}
 	d.allowed(t, d.leader, id, newsroom.MoveApprove)
@@ -577,7 +577,7 @@ func TestApprovedEmergencyIsOneDecisionMore(t *testing.T) {
 	}
 	d.policy(t, nil, newsroom.Step{Office: "ubnd", Quorum: newsroom.QuorumAll})
 	id := d.upTo(t, story("Khẩn sau khi đã duyệt một phần"), newsroom.StageAwaitingApproval)
-	hash := d.view(t, d.link(t, id, d.leader)).Ask.Hash
+	hash := d.asked(t, d.link(t, id, d.leader)).Ask.Hash
 	d.allowed(t, d.leader, id, newsroom.MoveApprove)
 	if s := d.allowed(t, d.leader, id, newsroom.MoveEmergencyRelease, func(r *newsroom.Request) { r.Hash = hash }); s.Stage != newsroom.StageReleased {
 		t.Errorf("stage %s", s.Stage)

@@ -142,7 +142,7 @@ func (s *Store) receiptLetter(ctx context.Context, tx pgx.Tx, c *change) error {
 	}
 	return s.writeLetter(ctx, tx, letter{
 		ID: fmt.Sprintf("%s/%s/%d", newsroom.LetterReceipt, c.sit.Article.ID, c.n), Kind: newsroom.LetterReceipt, UserID: c.req.ActorID,
-		ArticleID: c.sit.Article.ID, AskID: c.req.AskID, N: c.n, Data: map[string]any{"link_id": link, "key_version": version},
+		ArticleID: c.sit.Article.ID, AskID: c.req.AskID, N: c.n, Data: map[string]any{"link_id": link, "key_version": version, "until": c.ruling.UndoUntil},
 	}, c.out)
 }
 

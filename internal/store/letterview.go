@@ -47,6 +47,8 @@ type letterData struct {
 	Until      *time.Time `json:"until"`
 	ActorID    string     `json:"actor_id"`
 	Late       bool       `json:"late"` // second_sign: its time is over
+	Day        *time.Time `json:"day"`  // audit_root
+	Why        string     `json:"why"`  // reply_refused
 }
 
 const sqlLetter = `
@@ -88,13 +90,19 @@ func (s *Store) letterView(ctx context.Context, q querier, l letterRow) (v newsr
 		err = s.toUser(ctx, q, l, &v)
 	case l.subscriberID != "":
 		err = s.toSubscriber(ctx, q, l, &v)
-	case l.kind == newsroom.LetterToFriend:
+	case l.kind == newsroom.LetterToFriend, l.kind == newsroom.LetterAuditRoot:
 		err = s.toFriend(l, &v)
 	default:
 		err = errNobody
 	}
 	if err != nil {
 		return v, fmt.Errorf("addressee of letter %s: %w", l.id, err)
+	}
+	v.Why = l.data.Why
+	if l.kind == newsroom.LetterAuditRoot {
+		if err := s.aboutRoot(ctx, q, l, &v); err != nil {
+			return v, fmt.Errorf("root of letter %s: %w", l.id, err)
+		}
 	}
 	if l.articleID != "" {
 		if err := s.aboutArticle(ctx, q, l, &v); err != nil {
@@ -174,7 +182,7 @@ func (s *Store) toSubscriber(ctx context.Context, q querier, l letterRow, v *new
 	return err
 }
 
-// toFriend opens the address that a reader typed. It is sealed in the letter and belongs to no account.
+// toFriend opens the address that a reader typed, or the inspector's. It is sealed in the letter and belongs to no account.
 func (s *Store) toFriend(l letterRow, v *newsroom.LetterView) error {
 	address, err := s.keys.Open(l.data.To)
 	if err != nil {
@@ -345,7 +353,7 @@ func (s *Store) letterLinks(ctx context.Context, q querier, l letterRow, v *news
 			return errNobody
 		}
 		v.Link = link
-	case newsroom.LetterReceipt, newsroom.LetterSettled, newsroom.LetterPINLocked:
+	case newsroom.LetterReceipt, newsroom.LetterSettled, newsroom.LetterPINLocked, newsroom.LetterReplyRefused:
 		v.Link = desk
 		if l.askID != "" { // shows the outcome, also to somebody who never signs in
 			link, _, err := s.askLink(ctx, q, l.askID, v)
@@ -357,6 +365,7 @@ func (s *Store) letterLinks(ctx context.Context, q querier, l letterRow, v *news
 			v.Link = v.PublicURL
 		}
 		if l.kind == newsroom.LetterReceipt {
+			v.UndoUntil = l.data.Until
 			if token := s.keys.Token(PurposeNotMe, l.data.LinkID, l.data.KeyVersion); l.data.LinkID != "" && token != "" {
 				v.NotMeLink = s.base + "/khong-phai-toi/" + token
 			}

@@ -220,8 +220,8 @@ func TestOneArticleFromDraftToPublic(t *testing.T) {
 	if got := d.letters(t, id); !slices.Equal(got, want) {
 		t.Errorf("letters %q, want %q", got, want)
 	}
-	if rows, err := d.VerifyAudit(t.Context()); err != nil || rows < 9 {
-		t.Errorf("audit: %d rows, %v", rows, err)
+	if rows, err := d.VerifyAudit(t.Context()); err != nil || rows.ID < 9 {
+		t.Errorf("audit: %d rows, %v", rows.ID, err)
 	}
 }
 
