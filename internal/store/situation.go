@@ -163,7 +163,7 @@ const sqlSeats = `
 	FROM office_holders h
 	LEFT JOIN LATERAL (
 	  SELECT to_user FROM delegations
-	  WHERE office_id = h.office_id AND from_user = h.user_id AND from_at <= @at AND to_at > @at AND ended_at IS NULL
+	  WHERE office_id = h.office_id AND from_user = h.user_id AND from_at <= @at AND to_at > @at AND (ended_at IS NULL OR ended_at > @at)
 	  ORDER BY created_at DESC LIMIT 1) d ON true
 	JOIN users u ON u.id = coalesce(d.to_user, h.user_id) AND u.active AND 'leader' = ANY (u.roles)
 	WHERE h.office_id = ANY (@offices) AND NOT h.deputy AND h.from_at <= @at AND (h.to_at IS NULL OR h.to_at > @at)
