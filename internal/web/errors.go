@@ -100,7 +100,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		header.Set("Retry-After", strconv.Itoa(int(answer.wait.Seconds()+1)))
 	}
 	shown.Message = s.lang(r).T(answer.key)
-	if err := s.render(w, r, answer.status, "error", shown); err != nil {
+	page := "error"
+	if tokenPath(r.URL.Path) {
+		page = "error_link" // no script runs where the address is a secret
+	}
+	if err := s.render(w, r, answer.status, page, shown); err != nil {
 		s.Log.ErrorContext(r.Context(), "error page failed", "request_id", info.id, "error", err)
 		http.Error(w, shown.Message, answer.status)
 	}
