@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"toasoan/internal/store"
+	"toasoan/newsroom"
 )
 
 // hashes are values of a flag that may be given several times.
@@ -74,7 +75,7 @@ func (t terminal) verifyFile(name string, roots []string) error {
 	return t.verified(at, err)
 }
 
-func (t terminal) verified(at store.AuditPoint, err error) error {
+func (t terminal) verified(at newsroom.AuditPoint, err error) error {
 	if err != nil {
 		return fmt.Errorf("%d rows hold, then: %w", at.ID, err)
 	}
@@ -95,8 +96,8 @@ func runAudit(ctx context.Context, t terminal, arguments []string) error {
 		return err
 	}
 	defer o.store.Close()
-	f := store.AuditFormat(*format)
-	if f != store.AuditJSONL && f != store.AuditCSV {
+	f := newsroom.AuditFormat(*format)
+	if f != newsroom.AuditJSONL && f != newsroom.AuditCSV {
 		return fmt.Errorf("%w: --format is jsonl or csv", errUsage)
 	}
 	if *out == "-" {
@@ -106,7 +107,7 @@ func runAudit(ctx context.Context, t terminal, arguments []string) error {
 		}
 		return w.Flush()
 	}
-	at, err := exportTo(*out, func(w io.Writer) (store.AuditPoint, error) { return o.store.ExportAudit(ctx, w, f) })
+	at, err := exportTo(*out, func(w io.Writer) (newsroom.AuditPoint, error) { return o.store.ExportAudit(ctx, w, f) })
 	if err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func runAudit(ctx context.Context, t terminal, arguments []string) error {
 }
 
 // exportTo writes a file that is there whole or not at all.
-func exportTo(name string, write func(io.Writer) (store.AuditPoint, error)) (at store.AuditPoint, err error) {
+func exportTo(name string, write func(io.Writer) (newsroom.AuditPoint, error)) (at newsroom.AuditPoint, err error) {
 	f, err := os.OpenFile(name+".part", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return at, err

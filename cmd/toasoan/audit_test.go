@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"toasoan/internal/store"
+	"toasoan/newsroom"
 )
 
 // chainFile is an export of a few rows.
@@ -88,11 +89,11 @@ func TestExportIsThereWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-func writeThen(err error) func(io.Writer) (store.AuditPoint, error) {
-	return func(w io.Writer) (store.AuditPoint, error) {
+func writeThen(err error) func(io.Writer) (newsroom.AuditPoint, error) {
+	return func(w io.Writer) (newsroom.AuditPoint, error) {
 		if _, err := io.WriteString(w, "half"); err != nil {
-			return store.AuditPoint{}, err
+			return newsroom.AuditPoint{}, err
 		}
-		return store.AuditPoint{ID: 1}, err
+		return newsroom.AuditPoint{ID: 1}, err
 	}
 }

@@ -14,13 +14,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-)
 
-// AuditPoint is a place in the chain: what a daily root names, and what a check ends at.
-type AuditPoint struct {
-	ID   int64
-	Hash []byte
-}
+	"toasoan/newsroom"
+)
 
 // chain checks rows one after the other: ids without a gap, each row naming the hash of the one before, each hash that of its row.
 type chain struct {
@@ -54,45 +50,37 @@ func (c *chain) add(r AuditRecord) error {
 }
 
 // end reports roots that no row has: the chain was cut behind them or made anew.
-func (c *chain) end() (AuditPoint, error) {
+func (c *chain) end() (newsroom.AuditPoint, error) {
 	for root := range c.roots {
-		return AuditPoint{ID: c.last, Hash: c.prev}, fmt.Errorf("no row has the root %s: rows are missing at the end, or the chain was made anew", root)
+		return newsroom.AuditPoint{ID: c.last, Hash: c.prev}, fmt.Errorf("no row has the root %s: rows are missing at the end, or the chain was made anew", root)
 	}
-	return AuditPoint{ID: c.last, Hash: c.prev}, nil
+	return newsroom.AuditPoint{ID: c.last, Hash: c.prev}, nil
 }
 
 // VerifyAudit walks the whole chain and returns where it ends. The error names the first row that does not hold (a changed
 // byte, a missing row, a swapped order) or a root, in hex, that no row has.
-func (s *Store) VerifyAudit(ctx context.Context, roots ...string) (AuditPoint, error) {
+func (s *Store) VerifyAudit(ctx context.Context, roots ...string) (newsroom.AuditPoint, error) {
 	c := newChain(roots)
 	for {
 		page, err := s.AuditAfter(ctx, c.last, 1000)
 		if err != nil {
-			return AuditPoint{ID: c.last, Hash: c.prev}, err
+			return newsroom.AuditPoint{ID: c.last, Hash: c.prev}, err
 		}
 		if len(page) == 0 {
 			return c.end()
 		}
 		for _, r := range page {
 			if err := c.add(r); err != nil {
-				return AuditPoint{ID: c.last, Hash: c.prev}, err
+				return newsroom.AuditPoint{ID: c.last, Hash: c.prev}, err
 			}
 		}
 	}
 }
 
-// AuditFormat is a form of an export.
-type AuditFormat string
-
-const (
-	AuditJSONL AuditFormat = "jsonl" // one JSON object a line
-	AuditCSV   AuditFormat = "csv"   // for a spreadsheet: UTF-8 with a byte order mark, CRLF
-)
-
 // ExportAudit writes the whole chain to w, oldest row first, and returns where it ends. It reads in pages: rows that come in while it
 // runs may be in it.
-func (s *Store) ExportAudit(ctx context.Context, w io.Writer, format AuditFormat) (AuditPoint, error) {
-	var at AuditPoint
+func (s *Store) ExportAudit(ctx context.Context, w io.Writer, format newsroom.AuditFormat) (newsroom.AuditPoint, error) {
+	var at newsroom.AuditPoint
 	out := newAuditWriter(w, format)
 	for {
 		page, err := s.AuditAfter(ctx, at.ID, 1000)
@@ -103,7 +91,7 @@ func (s *Store) ExportAudit(ctx context.Context, w io.Writer, format AuditFormat
 			if err := out.write(r); err != nil {
 				return at, fmt.Errorf("export audit row %d: %w", r.ID, err)
 			}
-			at = AuditPoint{ID: r.ID, Hash: r.Hash}
+			at = newsroom.AuditPoint{ID: r.ID, Hash: r.Hash}
 		}
 		if len(page) < 1000 {
 			if err := out.flush(); err != nil {
@@ -116,10 +104,12 @@ func (s *Store) ExportAudit(ctx context.Context, w io.Writer, format AuditFormat
 
 // VerifyExport proves an export without any database. Rows must be in the form that ExportAudit gives them, byte for byte, so that
 // nothing at all can be changed in the file without being found. The format is told by the first byte.
-func VerifyExport(r io.Reader, roots ...string) (AuditPoint, error) {
+func VerifyExport(r io.Reader, roots ...string) (newsroom.AuditPoint, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	c := newChain(roots)
-	fail := func(err error) (AuditPoint, error) { return AuditPoint{ID: c.last, Hash: c.prev}, err }
+	fail := func(err error) (newsroom.AuditPoint, error) {
+		return newsroom.AuditPoint{ID: c.last, Hash: c.prev}, err
+	}
 	first, err := in.Peek(1)
 	if errors.Is(err, io.EOF) {
 		return fail(errors.New("the file is empty"))
@@ -127,9 +117,9 @@ func VerifyExport(r io.Reader, roots ...string) (AuditPoint, error) {
 	if err != nil {
 		return fail(fmt.Errorf("read export: %w", err))
 	}
-	format := AuditJSONL
+	format := newsroom.AuditJSONL
 	if first[0] != '{' {
-		format = AuditCSV
+		format = newsroom.AuditCSV
 	}
 	check := &comparer{in: in}
 	out := newAuditWriter(check, format)
@@ -195,8 +185,8 @@ func (c *comparer) differs() bool {
 	return different
 }
 
-func newAuditReader(c *comparer, format AuditFormat) func() (AuditRecord, error) {
-	if format == AuditJSONL {
+func newAuditReader(c *comparer, format newsroom.AuditFormat) func() (AuditRecord, error) {
+	if format == newsroom.AuditJSONL {
 		return func() (r AuditRecord, err error) {
 			line, err := c.line(false)
 			if err != nil {
@@ -231,9 +221,9 @@ type auditWriter struct {
 	begun bool
 }
 
-func newAuditWriter(w io.Writer, format AuditFormat) *auditWriter {
+func newAuditWriter(w io.Writer, format newsroom.AuditFormat) *auditWriter {
 	a := &auditWriter{out: bufio.NewWriter(w)}
-	if format == AuditCSV {
+	if format == newsroom.AuditCSV {
 		a.table = csv.NewWriter(a.out)
 		a.table.UseCRLF = true
 	}

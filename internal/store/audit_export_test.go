@@ -15,7 +15,7 @@ import (
 )
 
 // exported is a newsroom's chain in one of the formats, with reasons that try a spreadsheet's patience.
-func exported(t *testing.T, d *newsdesk, format store.AuditFormat) ([]byte, store.AuditPoint) {
+func exported(t *testing.T, d *newsdesk, format newsroom.AuditFormat) ([]byte, newsroom.AuditPoint) {
 	t.Helper()
 	var out bytes.Buffer
 	at, err := d.ExportAudit(t.Context(), &out, format)
@@ -42,7 +42,7 @@ func TestExportProvesItselfOffline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, format := range []store.AuditFormat{store.AuditJSONL, store.AuditCSV} {
+	for _, format := range []newsroom.AuditFormat{newsroom.AuditJSONL, newsroom.AuditCSV} {
 		file, at := exported(t, d, format)
 		got, err := store.VerifyExport(bytes.NewReader(file), hex.EncodeToString(at.Hash))
 		if err != nil || got.ID != online.ID || !bytes.Equal(got.Hash, online.Hash) || at.ID != online.ID {
@@ -59,7 +59,7 @@ func TestExportShowsEveryAlteredByte(t *testing.T) {
 	t.Parallel()
 	d := newRecord(t)
 	source := rand.New(rand.NewPCG(7, 11)) //nolint:gosec // a test's seed
-	for _, format := range []store.AuditFormat{store.AuditJSONL, store.AuditCSV} {
+	for _, format := range []newsroom.AuditFormat{newsroom.AuditJSONL, newsroom.AuditCSV} {
 		file, _ := exported(t, d, format)
 		places := source.Perm(len(file))[:600]
 		for i := range min(len(file), 900) {
@@ -80,7 +80,7 @@ func TestExportShowsEveryAlteredByte(t *testing.T) {
 func TestExportShowsMissingAndSwappedRows(t *testing.T) {
 	t.Parallel()
 	d := newRecord(t)
-	file, at := exported(t, d, store.AuditJSONL)
+	file, at := exported(t, d, newsroom.AuditJSONL)
 	lines := strings.SplitAfter(strings.TrimSuffix(string(file), "\n"), "\n")
 	join := func(l []string) *strings.Reader {
 		return strings.NewReader(strings.TrimSuffix(strings.Join(l, ""), "\n") + "\n")

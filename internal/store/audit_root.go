@@ -25,7 +25,7 @@ func (s *Store) RootOfDay(ctx context.Context, day newsroom.Date, inspector stri
 	var out Settled
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		out = Settled{}
-		var at AuditPoint
+		var at newsroom.AuditPoint
 		err := tx.QueryRow(ctx, sqlRootRow, args{"before": day.Next().Start().UTC()}).Scan(&at.ID, &at.Hash)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil

@@ -191,7 +191,9 @@ func (s *Server) postAccount(w http.ResponseWriter, r *http.Request, me newsroom
 		wrong, err = s.delegate(r, me, me.ID)
 		done = "flash.delegated"
 	case "end_delegation":
-		err = s.Store.EndDelegation(ctx, me, r.PostFormValue("id"))
+		if err = s.Store.EndDelegation(ctx, me, r.PostFormValue("id")); err == nil {
+			err = s.followDelegation(ctx)
+		}
 	default:
 		return refuse(http.StatusBadRequest, "error.bad_request")
 	}
@@ -244,7 +246,10 @@ func (s *Server) delegate(r *http.Request, by newsroom.Person, from string) (wro
 		wrong.add(l, "to", "desk.cannot_delegate")
 		return wrong, nil
 	}
-	return wrong, err
+	if err != nil {
+		return wrong, err
+	}
+	return wrong, s.followDelegation(r.Context())
 }
 
 // issueToken makes an API token and shows its value, once.

@@ -359,7 +359,9 @@ func (s *Server) postOffices(w http.ResponseWriter, r *http.Request, me newsroom
 	case "delegate":
 		wrong, err = s.delegate(r, me, f("from"))
 	case "end_delegation":
-		err = s.Store.EndDelegation(ctx, me, f("id"))
+		if err = s.Store.EndDelegation(ctx, me, f("id")); err == nil {
+			err = s.followDelegation(ctx)
+		}
 	default:
 		return refuse(http.StatusBadRequest, "error.bad_request")
 	}

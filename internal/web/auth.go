@@ -37,6 +37,9 @@ type deskStore interface {
 	listStore
 	mediaStore
 	policyStore
+	recordStore
+	rehearsalStore
+	seatStore
 	signInStore
 	troubleStore
 	wordStore
@@ -192,7 +195,7 @@ func (v deskView) Admin() bool { return v.Me.Is(newsroom.RoleAdmin) }
 
 // InAdmin reports whether the page is one of the administration.
 func (v deskView) InAdmin() bool {
-	return slices.Contains([]string{"admin", "users", "sections", "offices", "policies", "calendar", "trouble"}, v.Nav)
+	return slices.Contains([]string{"admin", "users", "sections", "offices", "policies", "calendar", "trouble", "audit"}, v.Nav)
 }
 
 // Writes reports whether the rail offers to write.

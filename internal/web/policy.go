@@ -177,15 +177,12 @@ func (s *Server) showPolicy(w http.ResponseWriter, r *http.Request, me newsroom.
 	return s.deskPage(w, r, me, status, "desk/policy", "policies", page)
 }
 
-// postPolicy handles POST /desk/admin/policies/{section}: the next version. Rounds that run keep theirs.
-func (s *Server) postPolicy(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
-	section, _, err := s.policySection(r)
-	if err != nil {
-		return err
-	}
+// policyForm is the policy that a form says.
+func policyForm(r *http.Request) newsroom.Policy {
 	p := newsroom.Policy{
 		AuthorMayApprove: ticked(r, "author_may_approve"), ForwarderMayApprove: ticked(r, "forwarder_may_approve"),
 		ReviewerReschedules: ticked(r, "reviewer_reschedules"), BodyAfterPIN: ticked(r, "body_after_pin"), DecideTOTP: ticked(r, "decide_totp"),
+		DecideByReply:     ticked(r, "decide_by_reply"),
 		CoolingOffMinutes: wholeNumber(r, "cooling_off_minutes"), EditMinutes: wholeNumber(r, "edit_minutes"),
 		ApproveMinutes: wholeNumber(r, "approve_minutes"), SecondSignMinutes: wholeNumber(r, "second_sign_minutes"),
 	}
@@ -205,6 +202,22 @@ func (s *Server) postPolicy(w http.ResponseWriter, r *http.Request, me newsroom.
 			step.N = wholeNumber(r, "need"+n)
 		}
 		p.Steps = append(p.Steps, step)
+	}
+	return p
+}
+
+// postPolicy handles POST /desk/admin/policies/{section}: the next version, or what it would have meant. Rounds that run keep theirs.
+func (s *Server) postPolicy(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
+	section, name, err := s.policySection(r)
+	if err != nil {
+		return err
+	}
+	p := policyForm(r)
+	switch r.PostFormValue("form") {
+	case "rehearse":
+		return s.postRehearsal(w, r, me, section, name, p)
+	case "edit":
+		return s.showPolicy(w, r, me, http.StatusOK, p, nil)
 	}
 	version, err := s.Store.SavePolicy(r.Context(), me, section, p)
 	if wrong, ok := wrongFields(s.lang(r), err); ok {
