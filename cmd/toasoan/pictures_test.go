@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -38,25 +39,23 @@ func TestPictures(t *testing.T) {
 			if s.lang == "en" {
 				target += map[bool]string{true: "&", false: "?"}[strings.Contains(target, "?")] + "lang=en"
 			}
-			take := chromedp.CaptureScreenshot()
-			if full {
-				take = chromedp.FullScreenshot(100)
-			}
 			one, cancel := context.WithTimeout(browser, time.Minute)
-			shot, err := photograph(one, s, target, take)
+			shot, err := photograph(one, s, target, full)
 			cancel()
 			if err != nil {
 				t.Errorf("%s on %s: %v", name, s.name, err)
 				continue
 			}
-			if err := os.WriteFile(filepath.Join(folder, name+"-"+s.name+".png"), shot, 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(folder, name+"-"+s.name+".jpg"), shot, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	article := p.firstLink("/", "/tin/")
-	shoot("portal", "/", true, phone, desktop, wide, dark, english)
-	shoot("article", article, true, phone, desktop, dark)
+	shoot("portal-top", "/", false, phone, desktop, dark, english)
+	shoot("portal", "/", true, desktop)
+	shoot("article", article, true, desktop)
+	shoot("article-top", article, false, phone, dark)
 	shoot("article-print", article+"/in", true, desktop)
 	shoot("section", "/chuyen-muc/xay-dung-nong-thon-moi", true, phone, desktop)
 	shoot("search", "/tim-kiem?q=nong+thon+moi", true, phone, desktop)
@@ -69,12 +68,12 @@ func TestPictures(t *testing.T) {
 		t.Fatal(err)
 	}
 	shoot("work", "/desk", false, phone, desktop)
-	shoot("editor", "/desk/articles/new", true, phone, desktop)
+	shoot("editor", "/desk/articles/new", false, phone, desktop)
 	if err := p.signIn(browser, p.as("reviewer")); err != nil {
 		t.Fatal(err)
 	}
-	shoot("board", "/desk/board", false, phone, desktop, wide, dark, english)
-	shoot("desk-article", p.boardLink(browser), true, phone, desktop)
+	shoot("board", "/desk/board", false, phone, desktop, wide, dark)
+	shoot("desk-article", p.boardLink(browser), false, phone, desktop)
 	shoot("issues", "/desk/issues", false, desktop)
 	if err := p.signIn(browser, p.as("admin")); err != nil {
 		t.Fatal(err)
@@ -84,8 +83,8 @@ func TestPictures(t *testing.T) {
 
 	for _, m := range p.mails("[Chờ duyệt]") {
 		if link := linkForm.FindString(p.text(m.ID)); link != "" {
-			shoot("decide", link, true, phone, desktop, screen{name: "phone-dark", width: 360, height: 740, phone: true, dark: true, lang: "vi"})
-			shoot("mail-approval", p.mailbox+"/view/"+m.ID, false, desktop)
+			shoot("decide", link, false, phone, desktop, screen{name: "phone-dark", width: 360, height: 740, phone: true, dark: true, lang: "vi"})
+			shoot("mail-approval", p.mailbox+"/message/"+m.ID, false, desktop, phone)
 			break
 		}
 	}
@@ -116,12 +115,18 @@ func (p *plant) boardLink(browser context.Context) string {
 	return found.Value
 }
 
-func photograph(ctx context.Context, s screen, target string, take chromedp.Action[[]byte]) ([]byte, error) {
+func photograph(ctx context.Context, s screen, target string, full bool) ([]byte, error) {
 	if err := s.on(ctx); err != nil {
 		return nil, err
 	}
 	if err := chromedp.Do(ctx, chromedp.Navigate(target), chromedp.WaitVisible(chromedp.CSS("body")), chromedp.Sleep(400*time.Millisecond)); err != nil {
 		return nil, err
 	}
-	return chromedp.Run(ctx, take)
+	if full {
+		return chromedp.Run(ctx, chromedp.FullScreenshot(80))
+	}
+	shot, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		Format: page.CaptureScreenshotFormatJpeg, Quality: new(int64(85)),
+	})
+	return shot.Data, err
 }
