@@ -17,7 +17,7 @@ type Options struct {
 	TxConnections int                                                              // for letters; default 4
 	Rate          int                                                              // newsletters per second of the whole installation; 0: no cap
 	Hold          bool                                                             // doubtful newsletters are held for a person instead of being sent once more
-	Claim         int                                                              // rows claimed at once; default 500, a whole chunk
+	Claim         int                                                              // rows claimed at once; default 500
 	Waits         Waits                                                            // zero: DefaultWaits
 	Now           func() time.Time                                                 // the clock of what is written; nil: the wall clock
 	Log           *slog.Logger                                                     // nil: none

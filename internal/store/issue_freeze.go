@@ -74,10 +74,10 @@ func (s *Store) KeepMaster(ctx context.Context, issueID, subject, html, text, ha
 }
 
 const (
-	// ChunkSize is how many recipients one SendChunk has.
-	chunkSize = 500
+	// chunkSize is how many recipients one SendChunk has: an activity costs about 30 ms of CPU in Temporal and its database.
+	chunkSize = 1000
 	// freezeBatch is how many rows are frozen in one transaction, whole chunks.
-	freezeBatch = 20 * chunkSize
+	freezeBatch = 10 * chunkSize
 )
 
 // A freeze and whoever takes subscribers' mails back exclude each other: rows that a freeze writes are seen by every leave that

@@ -377,15 +377,15 @@ func TestLeaseRateNeverExceedsTheSecond(t *testing.T) {
 func TestFreezeGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
 	h := newMailHouse(t)
-	h.many(freezeBatch+700, "kinh-te")
+	h.many(freezeBatch+chunkSize+200, "kinh-te")
 	h.publish("article00001", 1, 1, "published", newsroom.ChangeNew)
 	issue := h.mail("article00001", 1, "published", newsroom.ChangeNew).Issues[0]
 	st := h.ready(issue)
-	if st.Counts.Candidates != freezeBatch+700 || st.Chunks != freezeBatch/chunkSize+2 {
+	if st.Counts.Candidates != freezeBatch+chunkSize+200 || st.Chunks != freezeBatch/chunkSize+2 {
 		t.Fatalf("frozen %+v", st.Counts)
 	}
 	sizes := h.text(`SELECT string_agg(n::text, ' ' ORDER BY chunk_no DESC) FROM (SELECT chunk_no, count(*) AS n FROM mail_deliveries GROUP BY 1 ORDER BY 1 DESC LIMIT 3) c`)
-	if sizes != "200 500 500" {
+	if sizes != fmt.Sprintf("200 %d %d", chunkSize, chunkSize) {
 		t.Errorf("last chunks have %s rows", sizes)
 	}
 	// The same from a freeze that died after its first batch.
