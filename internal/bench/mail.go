@@ -51,8 +51,12 @@ func measureMail(ctx context.Context, b *bench) error {
 		{"mail", m.warm},
 		{"mail.rate", func(ctx context.Context) error { return m.rate(ctx, baselineMails) }},
 		{"mail.chunking", func(ctx context.Context) error { return m.chunking(ctx, baselineMails) }},
-		{"mail.5ms", func(ctx context.Context) error { return m.far(ctx, "mail.rate_5ms", 5*time.Millisecond, slowSize, 1_000) }},
-		{"mail.20ms", func(ctx context.Context) error { return m.far(ctx, "mail.rate_20ms", 20*time.Millisecond, slowSize, 400) }},
+		{"mail.5ms", func(ctx context.Context) error {
+			return m.far(ctx, "mail.rate_5ms", 5*time.Millisecond, slowSize, 1_000)
+		}},
+		{"mail.20ms", func(ctx context.Context) error {
+			return m.far(ctx, "mail.rate_20ms", 20*time.Millisecond, slowSize, 400)
+		}},
 		{"mail.first", func(ctx context.Context) error { return m.first(ctx, decisions) }},
 		{"mail.growth", func(ctx context.Context) error { return m.growth(ctx, hugeSize) }},
 	} {
@@ -86,6 +90,8 @@ type campaign struct {
 	activities  int
 	size        float64 // bytes of a mail
 	issue       string
+	commits     int64 // transactions of the product's database
+	books       usage // PostgreSQL's CPU by who asked
 }
 
 func (c campaign) rate() float64 { return float64(c.mails-1) / c.span.Seconds() }
@@ -131,6 +137,10 @@ func (m *mailBench) campaign(ctx context.Context, s *sink, list string, n int) (
 	if c.idle, err = m.p.idle(ctx, span); err != nil {
 		return c, err
 	}
+	commits, books, err := m.p.books(ctx)
+	if err != nil {
+		return c, err
+	}
 	before, began := m.p.used(), time.Now()
 	if err := m.p.approve(ctx, article); err != nil {
 		return c, err
@@ -143,6 +153,10 @@ func (m *mailBench) campaign(ctx context.Context, s *sink, list string, n int) (
 	}
 	c.took = time.Since(began)
 	c.used = m.p.used().minus(before).without(c.idle, span, c.took)
+	if c.commits, c.books, err = m.p.books(ctx); err != nil {
+		return c, err
+	}
+	c.commits, c.books = c.commits-commits, c.books.minus(books)
 	released, err := m.p.released(ctx, article)
 	if err != nil {
 		return c, err
@@ -303,7 +317,7 @@ func (m *mailBench) rate(ctx context.Context, mails int) error {
 func (m *mailBench) tell(c campaign) {
 	say("%d mails: first after %.0f ms, last after %.2f s, closed after %.2f s, %.0f/s, %d activities",
 		c.mails, milliseconds(c.first), c.last.Seconds(), c.took.Seconds(), c.rate(), c.activities)
-	say("CPU s: %s", c.used)
+	say("CPU s: %s; of PostgreSQL's: %s; %d transactions", c.used, c.books, c.commits)
 	say("idle CPU s in 3 s, taken away: %s", c.idle)
 }
 

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"toasoan/internal/dispatch"
@@ -241,6 +242,30 @@ func (p *plant) used() usage {
 		u[name] = cpuOf(pid)
 	}
 	return u
+}
+
+// books is what the databases have done so far: transactions of the product, and CPU time by who asked.
+func (p *plant) books(ctx context.Context) (transactions int64, cpu usage, err error) {
+	cpu = usage{}
+	err = p.db.QueryRow(ctx, `SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()`).Scan(&transactions)
+	if err != nil {
+		return 0, nil, err
+	}
+	admin, err := pgx.Connect(ctx, p.stack.AdminURL)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer admin.Close(ctx) //nolint:errcheck // read only
+	rows, _ := admin.Query(ctx, `SELECT pid, coalesce(usename, backend_type) FROM pg_stat_activity`)
+	var pid int
+	var who string
+	_, err = pgx.ForEachRow(rows, []any{&pid, &who}, func() error {
+		if s, err := readStat(pid); err == nil {
+			cpu[who] += s.own
+		}
+		return nil
+	})
+	return transactions, cpu, err
 }
 
 // rest waits until nothing is being worked on: no open letter or issue, and the processes use next to no CPU for a second.

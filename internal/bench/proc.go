@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,12 +104,14 @@ func (u usage) without(idle usage, span, took time.Duration) usage {
 	return left
 }
 
+// String names who used more than a hundredth of a second, the one who used most first.
 func (u usage) String() string {
+	who := slices.SortedFunc(maps.Keys(u), func(a, b string) int { return cmp.Or(cmp.Compare(u[b], u[a]), cmp.Compare(a, b)) })
 	var said []string
-	for _, name := range []string{"worker", "consumers", "web", "postgres", "temporald"} {
-		if d, ok := u[name]; ok {
-			said = append(said, fmt.Sprintf("%s %.2f", name, d.Seconds()))
+	for _, name := range who {
+		if u[name] >= tick {
+			said = append(said, fmt.Sprintf("%s %.2f", name, u[name].Seconds()))
 		}
 	}
-	return strings.Join(said, ", ")
+	return cmp.Or(strings.Join(said, ", "), "none")
 }
