@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -159,7 +160,7 @@ func (s *Store) Front(ctx context.Context, site newsroom.Site) (newsroom.Front, 
 			ids = append(ids, section.ID)
 		}
 	}
-	blocks, err := s.items(ctx, "section blocks", sqlBlocks, args{"sections": ids, "limit": frontBlock})
+	blocks, err := s.items(ctx, "section blocks", sqlBlocks, args{"sections": ids, "limit": frontBlock + 1})
 	if err != nil {
 		return front, err
 	}
@@ -170,10 +171,21 @@ func (s *Store) Front(ctx context.Context, site newsroom.Site) (newsroom.Front, 
 		last := &front.Blocks[len(front.Blocks)-1]
 		last.Items = append(last.Items, item)
 	}
+	for i := range front.Blocks {
+		front.Blocks[i].Items = blockItems(front.Blocks[i].Items, front.Lead)
+	}
 	if site.Notices != "" {
 		front.Notices, err = s.items(ctx, "notices", sqlSectionNewest, args{"section": site.Notices, "limit": frontNotices})
 	}
 	return front, err
+}
+
+// blockItems are a section's articles in its block: without the lead story, unless the section has no other.
+func blockItems(items []newsroom.PortalItem, lead *newsroom.PortalItem) []newsroom.PortalItem {
+	if len(items) > 1 && lead != nil {
+		items = slices.DeleteFunc(items, func(i newsroom.PortalItem) bool { return i.ID == lead.ID })
+	}
+	return items[:min(len(items), frontBlock)]
 }
 
 // Each kind of list: which articles, of those in @public. Both branches of a section stop early by their indexes.

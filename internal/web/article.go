@@ -217,7 +217,7 @@ func figuresOf(a newsroom.PortalArticle) (cover *figure, gallery []figure) {
 		if shownAs == nil {
 			continue
 		}
-		made := figure{Picture: shownAs, Caption: one.Caption, Credit: one.Credit}
+		made := figure{Picture: shownAs, Caption: one.Caption, Credit: creditName(one.Credit)}
 		if i == 0 {
 			made.Picture.Eager = true
 			cover = &made
@@ -226,6 +226,14 @@ func figuresOf(a newsroom.PortalArticle) (cover *figure, gallery []figure) {
 		gallery = append(gallery, made)
 	}
 	return cover, gallery
+}
+
+// creditName is who took a picture, without the word before it that the page writes itself.
+func creditName(credit string) string {
+	for _, label := range []string{"Ảnh:", "ảnh:", "Photo:", "photo:"} {
+		credit = strings.TrimSpace(strings.TrimPrefix(credit, label))
+	}
+	return credit
 }
 
 func fileOf(a newsroom.Attachment) fileView {

@@ -15,7 +15,7 @@ func sample(n *newsstand) newsroom.Content {
 		Title: "Xã Vân Khê ký kết chương trình phối hợp xây dựng nông thôn mới",
 		Lead:  "Sáng 02/10, bảy đơn vị đã ký kết chương trình phối hợp.", Section: "xay-dung-nong-thon-moi", AlsoIn: []string{"kinh-te"},
 		Body:     `<p>Buổi lễ diễn ra tại hội trường UBND xã.</p><h2>Mục tiêu</h2><p>Hoàn thành 19 tiêu chí.</p>`,
-		Pictures: []newsroom.Picture{{SHA: n.picture(strings.Repeat("ab", 32)), Alt: "Đại diện bảy đơn vị bắt tay", Caption: "Quang cảnh lễ ký", Credit: "Minh Khôi"}, {SHA: n.picture(strings.Repeat("cd", 32)), Alt: "Toàn cảnh hội trường", Caption: "Đông đảo người dân dự lễ"}},
+		Pictures: []newsroom.Picture{{SHA: n.picture(strings.Repeat("ab", 32)), Alt: "Đại diện bảy đơn vị bắt tay", Caption: "Quang cảnh lễ ký", Credit: "Ảnh: Minh Khôi"}, {SHA: n.picture(strings.Repeat("cd", 32)), Alt: "Toàn cảnh hội trường", Caption: "Đông đảo người dân dự lễ"}},
 		Authors:  []newsroom.Author{{PenName: "Lê Thị Vân"}, {PenName: "Đỗ Minh Khôi"}}, Credits: []newsroom.Credit{{Kind: "photo", Name: "Minh Khôi"}},
 		Source: newsroom.Source{Name: "Báo Sông Vân", URL: "https://bao.example.vn/1"}, Topics: []string{"Nông thôn mới nâng cao"}, Tags: []string{"ký kết", "tiêu chí"},
 		Attachments: []newsroom.Attachment{{SHA: strings.Repeat("ef", 32), Name: "Quyet-dinh-27.pdf", MIME: "application/pdf", Size: 188416, Number: "27/QĐ-UBND", Date: "2026-10-01", Summary: "về việc ban hành chương trình"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -132,20 +133,50 @@ func dateField(raw string) (*newsroom.Date, bool) {
 	return nil, false
 }
 
-// queryWords are the folded words that a query asks for; what follows a minus is not among them.
-func queryWords(query string) map[string]bool {
-	words := map[string]bool{}
+// wanted are the words that a query asks for, in their order: as they were typed, and folded.
+type wanted struct {
+	exact, folded []string
+}
+
+// queryWords reads a query; what follows a minus is not asked for.
+func queryWords(query string) wanted {
+	var w wanted
 	for field := range strings.FieldsSeq(query) {
 		if strings.HasPrefix(field, "-") {
 			continue
 		}
 		for _, span := range wordSpans(field) {
-			if word := text.Fold(field[span[0]:span[1]]); word != "or" {
-				words[word] = true
+			word := strings.ToLower(text.Line(field[span[0]:span[1]]))
+			if folded := text.Fold(word); folded != "or" {
+				w.exact, w.folded = append(w.exact, word), append(w.folded, folded)
 			}
 		}
 	}
-	return words
+	return w
+}
+
+// in says for each span of s which word of the query it is, -1 none. A word typed with accents is found with them, and
+// only where s has none such without.
+func (w wanted) in(s string, spans [][2]int) []int {
+	which := make([]int, len(spans))
+	found := make([]bool, len(w.exact))
+	exact := make([]string, len(spans))
+	for i, span := range spans {
+		exact[i] = strings.ToLower(text.Line(s[span[0]:span[1]]))
+		which[i] = slices.Index(w.exact, exact[i])
+		if which[i] >= 0 {
+			found[which[i]] = true
+		}
+	}
+	for i := range spans {
+		if which[i] >= 0 {
+			continue
+		}
+		if at := slices.Index(w.folded, text.Fold(exact[i])); at >= 0 && (!found[at] || w.exact[at] == w.folded[at]) {
+			which[i] = at
+		}
+	}
+	return which
 }
 
 // wordSpans finds the words of s as byte ranges.
@@ -166,8 +197,8 @@ func wordSpans(s string) (spans [][2]int) {
 	return spans
 }
 
-// marked cuts s into pieces, those that are words of the query marked, accents or not; neighbours share one mark.
-func marked(s string, words map[string]bool) []fragment {
+// marked cuts s into pieces, those that are words of the query marked; neighbours share one mark.
+func marked(s string, words wanted) []fragment {
 	var out []fragment
 	put := func(piece string, mark bool) {
 		switch last := len(out) - 1; {
@@ -182,10 +213,11 @@ func marked(s string, words map[string]bool) []fragment {
 		}
 	}
 	end := 0
-	for _, span := range wordSpans(s) {
-		put(s[end:span[0]], false)
-		put(s[span[0]:span[1]], words[text.Fold(s[span[0]:span[1]])])
-		end = span[1]
+	spans := wordSpans(s)
+	for i, which := range words.in(s, spans) {
+		put(s[end:spans[i][0]], false)
+		put(s[spans[i][0]:spans[i][1]], which >= 0)
+		end = spans[i][1]
 	}
 	put(s[end:], false)
 	return out
@@ -194,26 +226,34 @@ func marked(s string, words map[string]bool) []fragment {
 // excerptLength is how many characters of a found article are shown.
 const excerptLength = 260
 
-// excerptAround is the piece of s with the most words of the query close together; its beginning where none is found.
-func excerptAround(s string, words map[string]bool) string {
+// excerptAround is the piece of s that shows the query best: its words next to each other in their order, else most of them
+// close together; the beginning where none is found.
+func excerptAround(s string, words wanted) string {
 	s = text.Line(s)
-	var hits []int // byte offsets
-	for _, span := range wordSpans(s) {
-		if words[text.Fold(s[span[0]:span[1]])] {
-			hits = append(hits, span[0])
-		}
-	}
+	spans := wordSpans(s)
+	which := words.in(s, spans)
 	best, most := 0, 0
-	for i, from := range hits {
-		n := 0
-		for _, other := range hits[i:] {
-			if other-from > excerptLength {
-				break
-			}
-			n++
+	for i, from := range spans {
+		if which[i] < 0 {
+			continue
 		}
-		if n > most {
-			best, most = from, n
+		seen := map[int]bool{}
+		score := 0
+		for j := i; j < len(spans) && spans[j][0]-from[0] <= excerptLength; j++ {
+			if which[j] < 0 {
+				continue
+			}
+			if !seen[which[j]] {
+				seen[which[j]] = true
+				score += 10
+			}
+			if j > i && which[j-1] >= 0 && which[j] == which[j-1]+1 {
+				score += 15
+			}
+			score++
+		}
+		if score > most {
+			best, most = from[0], score
 		}
 	}
 	start := max(0, best-80)

@@ -69,6 +69,32 @@ func TestFoundWordsAreMarkedSafely(t *testing.T) {
 	}
 }
 
+func TestExcerptShowsTheWordsTogether(t *testing.T) {
+	t.Parallel()
+	far := strings.Repeat("Một câu dài không liên quan gì. ", 30)
+	for _, c := range []struct{ query, text, want, never string }{
+		{"nong thon moi", "Thôn này mỗi tuần một lần nông sản. " + far + "Đây là xây dựng nông thôn mới nâng cao. " + far, "<nông thôn mới>", ""},
+		{"mới", "Mỗi nhà một việc mới.", "<mới>", "<Mỗi>"},
+		{"mới", "Mỗi nhà một việc.", "<Mỗi>", ""}, // nothing as it was typed: what the folded form found
+		{"moi", "Mỗi nhà một việc mới.", "<Mỗi>", ""},
+		{`"bán đất" -rẻ`, "Bàn về bán đất rẻ.", "<bán đất>", "<rẻ>"},
+		{"khong co", "Chỉ có đoạn đầu.", "Chỉ", ""},
+	} {
+		words := queryWords(c.query)
+		var got strings.Builder
+		for _, piece := range marked(excerptAround(c.text, words), words) {
+			if piece.Mark {
+				got.WriteString("<" + piece.Text + ">")
+				continue
+			}
+			got.WriteString(piece.Text)
+		}
+		if !strings.Contains(got.String(), c.want) || c.never != "" && strings.Contains(got.String(), c.never) {
+			t.Errorf("%s: %s", c.query, got.String())
+		}
+	}
+}
+
 func FuzzMarkedKeepsEveryByte(f *testing.F) {
 	f.Add("Xây dựng nông thôn mới", "nong thon")
 	f.Add("\xff\xfe a\u0301", "a")
