@@ -157,8 +157,12 @@ func TestSendToFriendIsALetterOfThePortal(t *testing.T) {
 	id := n.publish("", friday, newsroom.Content{Title: "Đường mới", Body: "<p>a</p>"})
 	path := "/tin/duong-moi-" + id + "/gui"
 	for _, bad := range []url.Values{
-		{"email": {""}}, {"email": {"khong-co-a-cong"}}, {"email": {"a@x.vn, b@x.vn"}}, {"email": {"a@x.vn\r\nBcc: b@x.vn"}},
-		{"email": {"a@x.vn"}, "name": {"xem www.spam.example"}}, {"email": {"a@x.vn"}, "name": {"http://spam.example"}},
+		{"email": {""}},
+		{"email": {"khong-co-a-cong"}},
+		{"email": {"a@x.vn, b@x.vn"}},
+		{"email": {"a@x.vn\r\nBcc: b@x.vn"}},
+		{"email": {"a@x.vn"}, "name": {"xem www.spam.example"}},
+		{"email": {"a@x.vn"}, "name": {"http://spam.example"}},
 	} {
 		if body := n.post(path, bad, http.StatusUnprocessableEntity).Body.String(); !strings.Contains(body, "error-summary") {
 			t.Errorf("%v: no summary of errors", bad)
