@@ -417,7 +417,9 @@ func TestMarksMissedInAnOutage(t *testing.T) {
 func TestSecondStepHasItsOwnClock(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t, "2018-10-01 07:30")
-	o.policy(func(p *newsroom.Policy) { p.Steps = append(p.Steps, newsroom.Step{Office: "chu-tich", Quorum: newsroom.QuorumAny}) })
+	o.policy(func(p *newsroom.Policy) {
+		p.Steps = append(p.Steps, newsroom.Step{Office: "chu-tich", Quorum: newsroom.QuorumAny})
+	})
 	id := o.draft()
 	o.do(o.author, id, newsroom.MoveSubmit)
 	o.do(o.reviewer, id, newsroom.MoveClaim)
