@@ -37,8 +37,12 @@ func TestViewsBatchIsCountedOnce(t *testing.T) {
 	d.clock.forward(time.Minute)
 	now := d.clock.now()
 	batch := []newsroom.PageView{
-		{ArticleID: id, Visitor: visitor(1), At: now}, {ArticleID: id, Visitor: visitor(2), At: now}, {ArticleID: id, Visitor: visitor(1), At: now.Add(time.Second)},
-		{Visitor: visitor(3), At: now}, {ArticleID: hidden, Visitor: visitor(1), At: now}, {ArticleID: "no0such0one0", Visitor: visitor(1), At: now},
+		{ArticleID: id, Visitor: visitor(1), At: now},
+		{ArticleID: id, Visitor: visitor(2), At: now},
+		{ArticleID: id, Visitor: visitor(1), At: now.Add(time.Second)},
+		{Visitor: visitor(3), At: now},
+		{ArticleID: hidden, Visitor: visitor(1), At: now},
+		{ArticleID: "no0such0one0", Visitor: visitor(1), At: now},
 	}
 	for range 3 {
 		if err := d.ApplyViews(t.Context(), 7, batch); err != nil {

@@ -57,7 +57,6 @@ func (c *testClock) forward(d time.Duration) {
 
 // testBus hands a test's events to the follower, and keeps the views that were published.
 type testBus struct {
-	quietBus
 	mu        sync.Mutex
 	each      func(events.Envelope) // to every follower
 	lost      func()
