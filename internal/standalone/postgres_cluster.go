@@ -144,8 +144,10 @@ func (c *cluster) create(ctx context.Context, throwaway bool) (created bool, err
 	if err := c.account.own(fresh); err != nil {
 		return false, fmt.Errorf("give cluster folder to %s: %w", c.account.name, err)
 	}
-	args := []string{"--pgdata", fresh, "--username", "postgres", "--encoding", "UTF8", "--locale", "C.UTF-8",
-		"--data-checksums", "--no-instructions", "--auth-local", "peer", "--auth-host", "scram-sha-256"}
+	args := []string{
+		"--pgdata", fresh, "--username", "postgres", "--encoding", "UTF8", "--locale", "C.UTF-8",
+		"--data-checksums", "--no-instructions", "--auth-local", "peer", "--auth-host", "scram-sha-256",
+	}
 	if throwaway {
 		args = append(args, "--no-sync")
 	}

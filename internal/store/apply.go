@@ -409,6 +409,8 @@ func hashToken(token string) []byte {
 
 // releaseMismatch refuses to publish bytes that are not those approved.
 func releaseMismatch(c *change) error {
-	return &newsroom.MoveError{Code: newsroom.RefusedHash, Move: c.req.Move, Stage: c.sit.Article.Stage,
-		Params: map[string]string{"revision": fmt.Sprint(c.revision)}}
+	return &newsroom.MoveError{
+		Code: newsroom.RefusedHash, Move: c.req.Move, Stage: c.sit.Article.Stage,
+		Params: map[string]string{"revision": fmt.Sprint(c.revision)},
+	}
 }

@@ -132,7 +132,7 @@ func VerifyExport(r io.Reader, roots ...string) (newsroom.AuditPoint, error) {
 		if err != nil {
 			return fail(fmt.Errorf("row behind row %d: %w", c.last, err))
 		}
-		if err := out.write(record); err == nil {
+		if err = out.write(record); err == nil {
 			err = out.flush()
 		}
 		if err != nil {

@@ -67,6 +67,7 @@ func (s *Store) recoveryHash(userID, code string) []byte {
 
 // NewTOTP is a fresh secret for an authenticator; TOTPWords is it as people type it and as the QR code says it.
 func (s *Store) NewTOTP() []byte { return secret.NewTOTP() }
+
 func (s *Store) TOTPWords(key []byte, issuer, account string) (text, url string) {
 	return secret.TOTPText(key), secret.TOTPURL(key, issuer, account)
 }
