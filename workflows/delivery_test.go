@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 // ledger is the world of one issue: a queue of rows per chunk and what the relay makes of them.
 type ledger struct {
+	mu      sync.Mutex // activities run side by side
 	env     *testsuite.TestWorkflowEnvironment
 	status  string
 	waiting map[int]int       // rows of a chunk that are due
@@ -38,12 +40,16 @@ func newLedger(chunks int) *ledger {
 	l.env.SetTestTimeout(30 * time.Second)
 	l.env.RegisterWorkflow(Delivery)
 	l.env.OnActivity(desk.PrepareIssue, mock.Anything, mock.Anything).Return(func(context.Context, activities.IssueInput) (newsroom.DeliveryStanding, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		if l.status == newsroom.IssuePreparing {
 			l.status = newsroom.IssuePrepared
 		}
 		return l.standing(), nil
 	})
 	l.env.OnActivity(desk.CloseIssue, mock.Anything, mock.Anything).Return(func(context.Context, activities.IssueInput) (newsroom.DeliveryStanding, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.closed++
 		if l.status == newsroom.IssueAborted {
 			clear(l.waiting)
@@ -56,11 +62,15 @@ func newLedger(chunks int) *ledger {
 		return l.standing(), nil
 	})
 	l.env.OnActivity(desk.HoldIssue, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.HoldInput) (newsroom.DeliveryStanding, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.held = append(l.held, in.Why)
 		l.status = newsroom.IssuePaused
 		return l.standing(), nil
 	})
 	l.env.OnActivity(desk.SendChunk, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.ChunkInput) (activities.ChunkResult, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.sent = append(l.sent, in.Chunk)
 		if l.status == newsroom.IssuePrepared {
 			l.status = newsroom.IssueSending

@@ -28,7 +28,9 @@ func (p *post) Publish(context.Context, events.Event, int) error { return nil }
 func (p *post) IssueView(context.Context, string) (newsroom.IssueView, error) {
 	return newsroom.IssueView{}, nil
 }
+
 func (p *post) KeepMaster(context.Context, string, string, string, string, string) error { return nil }
+
 func (p *post) Compose(newsroom.IssueView) (activities.IssueMaster, error) {
 	return activities.IssueMaster{Subject: "s"}, nil
 }
