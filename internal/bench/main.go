@@ -22,6 +22,13 @@ type part struct {
 // parts in the order in which they run.
 var parts = []part{
 	{"mail", measureMail},
+	{"portal", measurePortal},
+	{"approval", measureApproval},
+	{"publish", measurePublish},
+	{"views", measureViews},
+	{"search", measureSearch},
+	{"board", measureBoard},
+	{"start", measureStart},
 }
 
 // bench is one run: its settings, its servers and what it has measured so far.
@@ -38,6 +45,13 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == baselineCommand { // this process is the baseline
 		if err := runBaseline(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, "baseline:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == bareCommand {
+		if err := runBare(os.Stdin); err != nil {
+			fmt.Fprintln(os.Stderr, "bare server:", err)
 			os.Exit(1)
 		}
 		return

@@ -39,6 +39,8 @@ type plant struct {
 	url      string
 	roles    map[string]*role
 	people   people
+	relay    *sink // of the parts that are not about mail
+	archives map[int]*archive
 }
 
 // role is a running process of the product.
@@ -54,7 +56,7 @@ func (b *bench) open(ctx context.Context) (*plant, error) {
 		return b.plant, nil
 	}
 	began := time.Now()
-	p := &plant{roles: map[string]*role{}}
+	p := &plant{roles: map[string]*role{}, archives: map[int]*archive{}}
 	b.plant = p
 	if err := p.start(ctx, b.binary); err != nil {
 		return nil, fmt.Errorf("start the servers: %w", err)
@@ -211,6 +213,12 @@ func (p *plant) close() error {
 	var failed error
 	for _, name := range []string{"web", "consumers", "worker"} {
 		failed = errors.Join(failed, p.end(name))
+	}
+	if p.relay != nil {
+		p.relay.close()
+	}
+	for _, a := range p.archives {
+		a.close()
 	}
 	if p.dispatch != nil {
 		p.dispatch.Close()

@@ -36,6 +36,9 @@ func (r *report) against(name string, value, baseline float64, unit, note string
 	r.add(row)
 }
 
+// skipped says why a row is missing.
+func (r *report) skipped(name, why string) { fmt.Printf("%-24s skipped: %s\n", name, why) }
+
 func (r *report) add(row result) {
 	r.rows = append(r.rows, row)
 	line := fmt.Sprintf("%-24s %12s %-10s", row.Name, figure(row.Value), row.Unit)
