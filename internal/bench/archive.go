@@ -32,7 +32,7 @@ const (
 	archiveSection = "tin-tuc-su-kien"
 	archiveTexts   = 20_000 // different texts; a larger archive repeats their bodies under other titles and dates
 	archiveOpen    = 300    // articles that are being worked on
-	archiveRecent  = 90  // articles of the last month, however large the archive: an office writes no faster for having written long
+	archiveRecent  = 90     // articles of the last month, however large the archive: an office writes no faster for having written long
 )
 
 // archive makes one of n articles, or returns the one that was made before.
