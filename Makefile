@@ -9,7 +9,9 @@ TESTFLAGS ?= -p 2 -timeout 30m
 
 export TOASOAN_DATA ?= ./data
 
-.PHONY: help run test check bench demo schema histories pictures vuln build clean lint generated tools FORCE
+BENCHES := bench-mail bench-portal bench-approval bench-publish bench-views bench-search bench-board bench-start
+
+.PHONY: $(BENCHES) help run test check bench demo schema histories pictures vuln build clean lint generated tools FORCE
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -37,8 +39,11 @@ generated: ## files that are made from others are up to date
 vuln: ## known vulnerabilities (needs the vulnerability database)
 	cd internal/tools && go tool govulncheck -C ../.. ./...
 
-bench: bin/temporald ## benchmarks, as a table and bench.json
-	go run ./internal/testkit/servers -- go run ./internal/bench
+bench: bin/temporald ## benchmarks, as a table and bench.json (QUICK=1: in minutes; bench-mail, bench-portal, … for parts)
+	go run ./internal/bench $(if $(QUICK),-quick)
+
+$(BENCHES): bench-%: bin/temporald
+	go run ./internal/bench $(if $(QUICK),-quick) $*
 
 demo: bin/toasoan bin/temporald ## walk one article from draft to mailbox
 	bin/toasoan demo

@@ -102,6 +102,11 @@ func (p Policy) excluded(person, author, forwarder string) bool {
 	return (person == author && !p.AuthorMayApprove) || (person == forwarder && !p.ForwarderMayApprove)
 }
 
+// byReply reports whether a mailed answer may make move: where the policy allows it and wants no one-time code, which no mail can carry.
+func (p Policy) byReply(m Move) bool {
+	return p.DecideByReply && !p.DecideTOTP && (m == MoveApprove || m == MoveRequestChanges)
+}
+
 // reachable reports whether the people asked can settle step at all.
 func (p Policy) reachable(step int, asked []Seat) bool {
 	return len(asked) > 0 && (p.Steps[step].Quorum != QuorumN || len(asked) >= p.Steps[step].N)

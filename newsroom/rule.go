@@ -109,6 +109,9 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	if r.Revision != 0 && r.Revision != a.Revision {
 		return refuse(RefusedStale)
 	}
+	if r.Door == DoorReply && !s.Policy.byReply(r.Move) {
+		return refuse(RefusedRole)
+	}
 	way, seat, code := pick(s, r, ways)
 	if code != "" {
 		return refuse(code)

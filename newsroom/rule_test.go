@@ -523,3 +523,31 @@ func TestReseats(t *testing.T) {
 		t.Errorf("a delegation ended: %+v", back)
 	}
 }
+
+func TestReplyDecidesOnlyWhereThePolicySaysSo(t *testing.T) {
+	t.Parallel()
+	try := func(move Move, bend func(*Policy)) error {
+		s := situated(StageAwaitingApproval, PublicHidden)
+		s.Actor = people[leader]
+		bend(&s.Policy)
+		r := request(s, move)
+		r.Door = DoorReply
+		_, err := Rule(s, r)
+		return err
+	}
+	allowed := func(p *Policy) { p.DecideByReply = true }
+	for _, move := range []Move{MoveApprove, MoveRequestChanges} {
+		if err := try(move, allowed); err != nil {
+			t.Errorf("%s: %v", move, err)
+		}
+		if err := try(move, func(*Policy) {}); err == nil {
+			t.Errorf("%s passes where the policy says nothing", move)
+		}
+		if err := try(move, func(p *Policy) { p.DecideByReply, p.DecideTOTP = true, true }); err == nil {
+			t.Errorf("%s passes where a one-time code is wanted", move)
+		}
+	}
+	if err := try(MoveReject, allowed); err == nil {
+		t.Error("a rejection came by reply")
+	}
+}

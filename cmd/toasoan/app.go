@@ -228,6 +228,11 @@ func (a *app) worker(ctx context.Context) error {
 	if err := a.ensureSchedules(ctx); err != nil {
 		return ended(ctx, err)
 	}
+	stop, err := a.readReplies(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	a.log.Info("workers are ready")
 	<-ctx.Done()
 	return nil

@@ -580,7 +580,7 @@ func TestLaneStopsWhenTheArticleIsWithdrawn(t *testing.T) {
 func TestLaneKeepsTheRateOfTheInstallation(t *testing.T) {
 	t.Parallel()
 	l := newLane(t)
-	l.subscribe(1000) // two chunks: one for each process
+	l.subscribe(2000) // two chunks: one for each process
 	issue := l.issue("article00001")
 	l.exec(`DELETE FROM mail_deliveries WHERE subscriber_id IN (SELECT subscriber_id FROM (SELECT subscriber_id, row_number() OVER (PARTITION BY chunk_no) AS n FROM mail_deliveries) r WHERE n > 60)`)
 	l.exec(`UPDATE mail_issues SET candidates = 120`)

@@ -57,6 +57,7 @@ type Mail struct {
 	DKIMSelector string
 	DKIMKeyFile  string
 	InDoubt      string // newsletters in doubt: resend_once or hold
+	AuthServer   string // whose Authentication-Results of received mails are believed; "": DKIM is verified here
 }
 
 // Load reads settings for a command: flags win over the environment, the environment over the defaults. NAME_FILE names a file

@@ -64,6 +64,7 @@ var settings = []setting{
 	{"DKIM_SELECTOR", "", "selector of the DKIM key; empty: the relay signs", false, text(func(c *Config) *string { return &c.Mail.DKIMSelector })},
 	{"DKIM_KEY_FILE", "", "PEM file with the DKIM key (RSA or Ed25519)", false, text(func(c *Config) *string { return &c.Mail.DKIMKeyFile })},
 	{"IMAP_URL", "", "mailbox of replies and bounces", true, link(func(c *Config) *string { return &c.IMAPURL }, "imap", "imaps")},
+	{"MAIL_AUTH_SERVER", "", "name of the mail server whose Authentication-Results are believed; empty: DKIM is verified here", false, text(func(c *Config) *string { return &c.Mail.AuthServer })},
 	{"INSPECTOR_EMAIL", "", "who gets the daily root of the audit chain", false, sender(func(c *Config) *string { return &c.InspectorEmail })},
 	{"TRUSTED_PROXIES", "", "networks whose X-Forwarded-For is believed, comma-separated", false, networks},
 	{"TOASOAN_CHECK_URL", "", "where the checks from outside read the portal (default TOASOAN_URL)", false, link(func(c *Config) *string { return &c.CheckURL }, "http", "https")},

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/mail"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,6 +23,9 @@ const (
 // (an address outside the office; "" none). It returns the letters' ids, the same for every repeat; none where nothing has
 // ever happened. Whoever has the mails can prove later that the chain was neither cut nor made anew (verify-audit --root).
 func (s *Store) RootOfDay(ctx context.Context, day newsroom.Date, inspector string) ([]string, error) {
+	if a, err := mail.ParseAddress(inspector); err == nil {
+		inspector = a.Address
+	}
 	var out Settled
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		out = Settled{}

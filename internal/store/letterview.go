@@ -340,6 +340,9 @@ func (s *Store) letterLinks(ctx context.Context, q querier, l letterRow, v *news
 			return errNobody
 		}
 		v.Link = link
+		if v.ReplyTag, err = s.letterTag(ctx, q, l.articleID, l.askID); err != nil {
+			return err
+		}
 	case newsroom.LetterSecondSign:
 		v.Link, v.Late = desk, l.data.Late
 		if l.askID == "" {
