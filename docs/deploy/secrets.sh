@@ -10,6 +10,11 @@ done
 echo "postgres://toasoan_app:$(cat secrets/app_password)@postgres:5432/toasoan?sslmode=disable" > secrets/database_url
 echo "postgres://toasoan_owner:$(cat secrets/owner_password)@postgres:5432/toasoan?sslmode=disable" > secrets/owner_url
 echo "nats://toasoan:$(cat secrets/nats_password)@nats:4222" > secrets/nats_url
-echo "authorization { user: toasoan, password: \"$(cat secrets/nats_password)\" }" > secrets/nats_auth.conf
+# NATS is told the hash only. The password is read from its file, never from a command line.
+if [ ! -e secrets/nats_auth.conf ]; then
+  if command -v htpasswd > /dev/null; then bcrypt=htpasswd; else bcrypt="docker run --rm -i httpd:2.4.66-alpine htpasswd"; fi
+  line=$($bcrypt -niBC 10 toasoan < secrets/nats_password)
+  echo "authorization { user: toasoan, password: \"${line#toasoan:}\" }" > secrets/nats_auth.conf
+fi
 # The image runs as a user of its own and must be able to read what it is given.
 chmod 644 secrets/*

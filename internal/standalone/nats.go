@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"golang.org/x/crypto/bcrypt"
 )
 
 const (
@@ -31,8 +32,13 @@ func startNATS(data, listen string, throwaway bool, log *slog.Logger) (*natsServ
 	if err != nil {
 		return nil, err
 	}
+	// The server is told only the hash. The lowest cost is enough for 130 random bits, which nobody guesses.
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		return nil, fmt.Errorf("hash the password of nats: %w", err)
+	}
 	options := server.Options{
-		ServerName: "toasoan", Host: loopback, Username: natsUser, Password: password,
+		ServerName: "toasoan", Host: loopback, Username: natsUser, Password: string(hash),
 		NoSigs: true, NoSystemAccount: false,
 		JetStream: true, StoreDir: filepath.Join(data, "nats"),
 		JetStreamMaxMemory: 256 << 20,
@@ -49,7 +55,7 @@ func startNATS(data, listen string, throwaway bool, log *slog.Logger) (*natsServ
 		options.Port = port.port
 		started, err := startNATSOn(options, log)
 		if err == nil {
-			started.port = port
+			started.port, started.password = port, password
 			return started, nil
 		}
 		port.release()
@@ -70,7 +76,7 @@ func startNATSOn(options server.Options, log *slog.Logger) (*natsServer, error) 
 		s.Shutdown()
 		return nil, errors.New("start nats: not ready; its log lines say why")
 	}
-	return &natsServer{server: s, password: options.Password}, nil
+	return &natsServer{server: s}, nil
 }
 
 // url is how clients connect, with user and password.

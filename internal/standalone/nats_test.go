@@ -1,6 +1,8 @@
 package standalone
 
 import (
+	"bytes"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -33,6 +35,21 @@ func TestNATSKeepsItsStreamsAndItsPassword(t *testing.T) {
 	}
 	if strings.Contains(second.NATSURL, "127.0.0.1") == false {
 		t.Errorf("NATS is not on loopback: %s", second.NATSURL)
+	}
+}
+
+// The server knows only a hash of the password, so it has nothing to warn about.
+func TestNATSHasNothingToWarnAbout(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	o := Options{Data: reachableFolder(t), NATS: true, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	s := startStack(t, o)
+	publish(t, s.NATSURL, "events.one")
+	if err := s.Close(t.Context()); err != nil { // nobody writes any more
+		t.Fatal(err)
+	}
+	if said := log.String(); said != "" {
+		t.Errorf("nats warned: %s", said)
 	}
 }
 
