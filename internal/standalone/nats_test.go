@@ -42,8 +42,12 @@ func TestNATSKeepsItsStreamsAndItsPassword(t *testing.T) {
 func TestNATSHasNothingToWarnAbout(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	o := Options{Data: reachableFolder(t), NATS: true, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))}
-	s := startStack(t, o)
+	s, err := Start(t.Context(), Options{
+		Data: reachableFolder(t), NATS: true, Throwaway: true, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	publish(t, s.NATSURL, "events.one")
 	if err := s.Close(t.Context()); err != nil { // nobody writes any more
 		t.Fatal(err)
