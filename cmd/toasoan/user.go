@@ -103,12 +103,9 @@ func issueToken(ctx context.Context, t terminal, arguments []string) error {
 		return err
 	}
 	defer o.store.Close()
-	if flags.NArg() != 1 {
-		return fmt.Errorf("%w: want one mail address", errUsage)
-	}
-	account, err := o.store.AccountByEmail(ctx, flags.Arg(0))
+	account, err := o.account(ctx, flags.Args())
 	if err != nil {
-		return noAccount(flags.Arg(0), err)
+		return err
 	}
 	var wanted []newsroom.Scope
 	pin := ""
@@ -131,11 +128,16 @@ func issueToken(ctx context.Context, t terminal, arguments []string) error {
 	return nil
 }
 
-func noAccount(email string, err error) error {
-	if errors.Is(err, newsroom.ErrNotFound) {
-		return fmt.Errorf("no account with the address %s", email)
+// account finds the account that the one argument names.
+func (o *tool) account(ctx context.Context, arguments []string) (newsroom.Account, error) {
+	if len(arguments) != 1 {
+		return newsroom.Account{}, fmt.Errorf("%w: want one mail address", errUsage)
 	}
-	return err
+	account, err := o.store.AccountByEmail(ctx, arguments[0])
+	if errors.Is(err, newsroom.ErrNotFound) {
+		return account, fmt.Errorf("no account with the address %s", arguments[0])
+	}
+	return account, err
 }
 
 // inviteUser mails a link to set the password or the PIN.
@@ -147,12 +149,9 @@ func inviteUser(ctx context.Context, t terminal, arguments []string) error {
 		return err
 	}
 	defer o.store.Close()
-	if flags.NArg() != 1 {
-		return fmt.Errorf("%w: want one mail address", errUsage)
-	}
-	account, err := o.store.AccountByEmail(ctx, flags.Arg(0))
+	account, err := o.account(ctx, flags.Args())
 	if err != nil {
-		return noAccount(flags.Arg(0), err)
+		return err
 	}
 	kind := newsroom.LinkPassword
 	if *pin {

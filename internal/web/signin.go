@@ -198,37 +198,18 @@ type linkPage struct {
 // getLink handles GET /mat-khau/{token} and /ma-pin/{token}: it shows, and changes nothing.
 func (s *Server) getLink(kind newsroom.LinkKind) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		mailedLink(w)
-		page := linkPage{Token: r.PathValue("token")}
-		link, err := s.Store.AccountLink(r.Context(), kind, page.Token)
-		if errors.Is(err, newsroom.ErrNotFound) {
-			page.Dead = true
-			return s.render(w, r, http.StatusGone, linkTemplate(kind), page)
-		}
-		if err != nil {
-			return err
-		}
-		s.linkLanguage(r, link.Account.Locale)
-		page.Name, page.Email = link.Account.Name, link.Account.Email
-		return s.render(w, r, http.StatusOK, linkTemplate(kind), page)
+		page, err := s.openLink(w, r, kind)
+		return s.showLink(w, r, kind, page, err)
 	}
 }
 
 // postLink handles POST /mat-khau/{token} and /ma-pin/{token}: it sets the password or the PIN and uses the link up.
 func (s *Server) postLink(kind newsroom.LinkKind) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		mailedLink(w)
-		page := linkPage{Token: r.PathValue("token")}
-		link, err := s.Store.AccountLink(r.Context(), kind, page.Token)
-		if errors.Is(err, newsroom.ErrNotFound) {
-			page.Dead = true
-			return s.render(w, r, http.StatusGone, linkTemplate(kind), page)
-		}
+		page, err := s.openLink(w, r, kind)
 		if err != nil {
-			return err
+			return s.showLink(w, r, kind, page, err)
 		}
-		s.linkLanguage(r, link.Account.Locale)
-		page.Name, page.Email = link.Account.Name, link.Account.Email
 		field := "password"
 		if kind == newsroom.LinkPIN {
 			field = "pin"
@@ -243,16 +224,34 @@ func (s *Server) postLink(kind newsroom.LinkKind) handler {
 			page.Errors = wrong
 			return s.render(w, r, http.StatusUnprocessableEntity, linkTemplate(kind), page)
 		}
-		if errors.Is(err, newsroom.ErrNotFound) {
-			page.Dead = true
-			return s.render(w, r, http.StatusGone, linkTemplate(kind), page)
-		}
-		if err != nil {
-			return err
-		}
-		page.Done = true
-		return s.render(w, r, http.StatusOK, linkTemplate(kind), page)
+		page.Done = err == nil
+		return s.showLink(w, r, kind, page, err)
 	}
+}
+
+// openLink reads whom a mailed link is for and sets the page's headers and language.
+func (s *Server) openLink(w http.ResponseWriter, r *http.Request, kind newsroom.LinkKind) (linkPage, error) {
+	mailedLink(w)
+	page := linkPage{Token: r.PathValue("token")}
+	link, err := s.Store.AccountLink(r.Context(), kind, page.Token)
+	if err != nil {
+		return page, err
+	}
+	s.linkLanguage(r, link.Account.Locale)
+	page.Name, page.Email = link.Account.Name, link.Account.Email
+	return page, nil
+}
+
+// showLink shows what became of a mailed link; one that is not known, used or replaced is gone.
+func (s *Server) showLink(w http.ResponseWriter, r *http.Request, kind newsroom.LinkKind, page linkPage, err error) error {
+	if errors.Is(err, newsroom.ErrNotFound) {
+		page.Dead = true
+		return s.render(w, r, http.StatusGone, linkTemplate(kind), page)
+	}
+	if err != nil {
+		return err
+	}
+	return s.render(w, r, http.StatusOK, linkTemplate(kind), page)
 }
 
 func linkTemplate(kind newsroom.LinkKind) string {
