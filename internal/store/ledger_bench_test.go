@@ -34,12 +34,12 @@ func BenchmarkCommit(b *testing.B) {
 	const connections = 10
 	var rows []newsroom.Recipient
 	leases := map[string]int64{}
-	for chunk := range 40 {
+	for chunk := range 20 {
 		lease, err := h.LeaseChunk(b.Context(), issue, chunk, h.now(), quarantine)
 		if err != nil {
 			b.Fatal(err)
 		}
-		taken, err := h.Claim(b.Context(), issue, chunk, lease, 500, h.now())
+		taken, err := h.Claim(b.Context(), issue, chunk, lease, 1000, h.now())
 		if err != nil {
 			b.Fatal(err)
 		}
