@@ -3,6 +3,7 @@ package workflows
 import (
 	"time"
 
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -10,13 +11,22 @@ import (
 )
 
 // Search attributes of an article's run, by which an operator finds it in Temporal. They must be registered in the namespace:
-// temporald does so, and `toasoan migrate` on an external Temporal.
+// `toasoan run` does so in its own Temporal, `toasoan migrate` in an external one.
 var (
 	AttributeStage   = temporal.NewSearchAttributeKeyKeyword("ToasoanStage")
 	AttributeSection = temporal.NewSearchAttributeKeyKeyword("ToasoanSection")
 	AttributeAuthor  = temporal.NewSearchAttributeKeyKeyword("ToasoanAuthor")
 	AttributeDue     = temporal.NewSearchAttributeKeyTime("ToasoanDue")
 )
+
+// SearchAttributes are the names and types that a namespace must know. A type can never be changed, only a new name added.
+func SearchAttributes() map[string]enums.IndexedValueType {
+	known := map[string]enums.IndexedValueType{}
+	for _, key := range []temporal.SearchAttributeKey{AttributeStage, AttributeSection, AttributeAuthor, AttributeDue} {
+		known[key.GetName()] = key.GetValueType()
+	}
+	return known
+}
 
 // attributes is what is shown of an article; it is written only when it changes.
 type attributes struct {

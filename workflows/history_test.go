@@ -25,7 +25,7 @@ var save = flag.Bool("save", false, "save the workflows' histories anew")
 // newsroomOn starts a worker for every queue on a Temporal namespace of its own, with d as the activities.
 func newsroomOn(t *testing.T, d *activities.Desk) client.Client {
 	t.Helper()
-	address, namespace := testkit.Temporal(t)
+	address, namespace := testkit.Temporal(t, SearchAttributes())
 	quiet := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
 	c, err := client.Dial(client.Options{HostPort: address, Namespace: namespace, Logger: quiet, Identity: "worker"})
 	if err != nil {

@@ -3,12 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
@@ -31,16 +27,15 @@ func newFrontend(conn grpc.ClientConnInterface) frontend {
 	return frontend{workflowservice.NewWorkflowServiceClient(conn), operatorservice.NewOperatorServiceClient(conn)}
 }
 
-// register makes the namespace exist with this retention and the newsroom's search attributes, and returns when a
-// query over all of them is answered. It is idempotent, and retries whatever a starting server may say until ctx ends.
+// register makes the namespace exist with this retention and returns when a query in it is answered. It is idempotent, and
+// retries whatever a starting server may say until ctx ends.
 func (f frontend) register(ctx context.Context, namespace string, retention time.Duration) error {
 	steps := []struct {
 		name string
 		do   func() error
 	}{
 		{"register namespace", func() error { return f.ensureNamespace(ctx, namespace, retention) }},
-		{"register search attributes", func() error { return f.ensureAttributes(ctx, namespace) }},
-		{"query search attributes", func() error { return f.queryAttributes(ctx, namespace) }},
+		{"query namespace", func() error { return f.query(ctx, namespace) }},
 	}
 	for _, step := range steps {
 		if err := retry(ctx, step.do); err != nil {
@@ -73,38 +68,7 @@ func (f frontend) ensureNamespace(ctx context.Context, name string, retention ti
 	return err
 }
 
-// ensureAttributes registers what is missing, and refuses an attribute that exists under another type.
-func (f frontend) ensureAttributes(ctx context.Context, namespace string) error {
-	listed, err := f.operator.ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
-	if err != nil {
-		return err
-	}
-	missing := map[string]enumspb.IndexedValueType{}
-	for name, wanted := range attributeTypes {
-		found, exists := listed.GetCustomAttributes()[name]
-		if exists && found != wanted {
-			return final{fmt.Errorf("%s is a %s, not a %s", name, found, wanted)}
-		}
-		if !exists {
-			missing[name] = wanted
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	_, err = f.operator.AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
-		Namespace: namespace, SearchAttributes: missing,
-	})
-	return err
-}
-
-func (f frontend) queryAttributes(ctx context.Context, namespace string) error {
-	var known []string
-	for _, name := range slices.Sorted(maps.Keys(attributeTypes)) {
-		known = append(known, name+" IS NULL")
-	}
-	_, err := f.workflows.CountWorkflowExecutions(ctx, &workflowservice.CountWorkflowExecutionsRequest{
-		Namespace: namespace, Query: strings.Join(known, " AND "),
-	})
+func (f frontend) query(ctx context.Context, namespace string) error {
+	_, err := f.workflows.CountWorkflowExecutions(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace})
 	return err
 }

@@ -153,6 +153,7 @@ func TestServesItsNamespace(t *testing.T) {
 	if kept := described.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration(); kept != 240*time.Hour {
 		t.Errorf("retention is %s", kept)
 	}
+	addAttributes(t, temporal, "toasoan")
 	startWithAttributes(t, temporal, "article/before")
 	checkLoopbackOnly(t, first.cmd.Process.Pid)
 	checkUI(t, first.told)
@@ -192,6 +193,7 @@ func TestSurvivesKills(t *testing.T) {
 	c := newPostgres(t)
 	first := launch(t, c)
 	temporal := first.dial(t, "toasoan")
+	addAttributes(t, temporal, "toasoan")
 	startWithAttributes(t, temporal, "article/one")
 
 	c.kill(t)

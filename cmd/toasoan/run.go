@@ -88,6 +88,7 @@ func (n *newsroomRun) filled(c config.Config, listen string, moved bool) config.
 		c.DatabaseURL, c.MigrateURL = n.stack.AppURL, n.stack.OwnerURL
 	}
 	embedded(&c.NATSURL, n.stack.NATSURL)
+	c.Mail.Embedded = c.SMTPURL == ""
 	embedded(&c.SMTPURL, n.stack.SMTPURL)
 	if c.Temporal.Address == "" {
 		c.Temporal.Address, c.Temporal.Namespace = n.stack.TemporalAddress, n.stack.TemporalNamespace
@@ -130,7 +131,12 @@ func (n *newsroomRun) serve(ctx context.Context, a *app, listener net.Listener) 
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.serve(running, server, listener) })
 	group.Go(func() error { return a.consumers(running) })
-	group.Go(func() error { return a.worker(running) })
+	group.Go(func() error {
+		if err := n.prepare(running, a); err != nil {
+			return ended(running, err)
+		}
+		return a.worker(running)
+	})
 	group.Go(func() error { return a.metrics(running) })
 	group.Go(func() error { return ended(running, n.load(running, a)) })
 	return group.Wait()
@@ -143,16 +149,32 @@ func (n *newsroomRun) contentReady(context.Context) error {
 	return nil
 }
 
+// prepare waits for our own Temporal and registers in it what the runs carry. In an external one `toasoan migrate` did so.
+func (n *newsroomRun) prepare(ctx context.Context, a *app) error {
+	ready := n.stack.TemporalReady()
+	if ready == nil {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-ready:
+	}
+	for {
+		err := a.dispatch.EnsureNamespace(ctx, n.config.Temporal.Namespace)
+		if err == nil {
+			return nil
+		}
+		a.log.Warn("search attributes are not registered yet", "error", err)
+		if err := pause(ctx, time.Second); err != nil {
+			return err
+		}
+	}
+}
+
 // load waits until everything answers, loads the demo content where it is wanted and missing, and prints the table.
 func (n *newsroomRun) load(ctx context.Context, a *app) error {
 	fmt.Fprintf(n.terminal.out, "Tòa Soạn is starting: %s answers already, the rest follows.\n", n.config.URL)
-	if ready := n.stack.TemporalReady(); ready != nil {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ready:
-		}
-	}
 	for a.dispatch.Check(ctx) != nil {
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
 			return err

@@ -40,7 +40,7 @@ func (h *house) Publish(context.Context, events.Event, int) error {
 
 func newHouse(t *testing.T, work bool) *house {
 	t.Helper()
-	address, namespace := testkit.Temporal(t)
+	address, namespace := testkit.Temporal(t, workflows.SearchAttributes())
 	_, app := testkit.Database(t)
 	keys, err := secret.NewRing(map[int][]byte{1: bytes.Repeat([]byte{7}, secret.KeySize)})
 	if err != nil {

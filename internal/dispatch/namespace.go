@@ -29,14 +29,11 @@ func (c *Client) EnsureNamespace(ctx context.Context, name string) error {
 	if _, there := errors.AsType[*serviceerror.NamespaceAlreadyExists](err); err != nil && !there {
 		return fmt.Errorf("register temporal namespace %s: %w", name, err)
 	}
-	wanted := map[string]enums.IndexedValueType{
-		workflows.AttributeStage.GetName():   enums.INDEXED_VALUE_TYPE_KEYWORD,
-		workflows.AttributeSection.GetName(): enums.INDEXED_VALUE_TYPE_KEYWORD,
-		workflows.AttributeAuthor.GetName():  enums.INDEXED_VALUE_TYPE_KEYWORD,
-		workflows.AttributeDue.GetName():     enums.INDEXED_VALUE_TYPE_DATETIME,
-	}
 	for {
-		missing, err := c.missingAttributes(ctx, name, wanted)
+		missing, err := c.missingAttributes(ctx, name)
+		if errors.Is(err, errOtherType) {
+			return fmt.Errorf("register search attributes in %s: %w", name, err)
+		}
 		if err == nil && len(missing) == 0 {
 			return nil
 		}
@@ -48,12 +45,15 @@ func (c *Client) EnsureNamespace(ctx context.Context, name string) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("register search attributes in %s: %w", name, errors.Join(ctx.Err(), err))
-		case <-time.After(500 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-func (c *Client) missingAttributes(ctx context.Context, name string, wanted map[string]enums.IndexedValueType) (map[string]enums.IndexedValueType, error) {
+// errOtherType says that somebody registered one of our names under another type, which nothing can change.
+var errOtherType = errors.New("exists under another type")
+
+func (c *Client) missingAttributes(ctx context.Context, name string) (map[string]enums.IndexedValueType, error) {
 	if _, err := c.temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: name}); err != nil {
 		return nil, err
 	}
@@ -62,8 +62,12 @@ func (c *Client) missingAttributes(ctx context.Context, name string, wanted map[
 		return nil, err
 	}
 	missing := map[string]enums.IndexedValueType{}
-	for attribute, kind := range wanted {
-		if _, ok := have.GetCustomAttributes()[attribute]; !ok {
+	for attribute, kind := range workflows.SearchAttributes() {
+		found, ok := have.GetCustomAttributes()[attribute]
+		if ok && found != kind {
+			return nil, fmt.Errorf("%s %w: %s, not %s", attribute, errOtherType, found, kind)
+		}
+		if !ok {
 			missing[attribute] = kind
 		}
 	}

@@ -14,18 +14,13 @@ import (
 	"time"
 )
 
-// TemporalNamespace is the namespace that the embedded Temporal server registers, with its search attributes.
+// TemporalNamespace is the namespace that the embedded Temporal server registers.
 const TemporalNamespace = "toasoan"
 
 const (
 	temporalListen = "127.0.0.1:7233"
 	temporalUI     = "127.0.0.1:8233"
 )
-
-// temporalAttributes are the search attributes that temporald registers by itself and the CLI's server is told.
-var temporalAttributes = []string{
-	"ToasoanStage=Keyword", "ToasoanSection=Keyword", "ToasoanAuthor=Keyword", "ToasoanDue=Datetime",
-}
 
 // temporalServer is the Temporal server in a process of its own. Everything it keeps is in the private PostgreSQL (or,
 // for the temporal CLI's development server, in a file), so it may die at any moment.
@@ -122,9 +117,6 @@ func (s *Stack) cliLaunch(program string, port, uiPort int) temporalLaunch {
 	args := []string{
 		"server", "start-dev", "--ip", loopback, "--port", strconv.Itoa(port), "--ui-port", strconv.Itoa(uiPort),
 		"--namespace", TemporalNamespace, "--db-filename", filepath.Join(s.data, "temporal.db"), "--log-level", "warn",
-	}
-	for _, attribute := range temporalAttributes {
-		args = append(args, "--search-attribute", attribute)
 	}
 	return temporalLaunch{program: program, args: args, ready: func(p *childProcess) bool {
 		return p.saidPrefix("Server:") || p.saidPrefix("Temporal Server:")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -43,7 +44,9 @@ func TestTemporalRunsAWorkflow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			began := time.Now()
-			address, namespace := testkit.Temporal(t)
+			address, namespace := testkit.Temporal(t, map[string]enums.IndexedValueType{
+				"ToasoanStage": enums.INDEXED_VALUE_TYPE_KEYWORD, "ToasoanDue": enums.INDEXED_VALUE_TYPE_DATETIME,
+			})
 			t.Logf("namespace %s after %s", namespace, time.Since(began))
 			c, err := client.Dial(client.Options{HostPort: address, Namespace: namespace})
 			if err != nil {

@@ -23,27 +23,19 @@ import (
 	"toasoan/internal/standalone"
 )
 
-// searchAttributes are those that cmd/temporald registers in the newsroom's namespace.
-var searchAttributes = map[string]enumspb.IndexedValueType{
-	"ToasoanStage":   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-	"ToasoanSection": enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-	"ToasoanAuthor":  enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-	"ToasoanDue":     enumspb.INDEXED_VALUE_TYPE_DATETIME,
-}
-
 // temporalLimit is how long a new namespace may take until everything in it can be used.
 const temporalLimit = time.Minute
 
-// Temporal is a fresh namespace with the newsroom's search attributes on the shared Temporal server, for this test
-// alone. Without a built bin/temporald the test is skipped, but fails when CI=true.
-func Temporal(t testing.TB) (address, namespace string) {
+// Temporal is a fresh namespace with these search attributes (workflows.SearchAttributes) on the shared Temporal server,
+// for this test alone. Without a built bin/temporald the test is skipped, but fails when CI=true.
+func Temporal(t testing.TB, attributes map[string]enumspb.IndexedValueType) (address, namespace string) {
 	t.Helper()
 	run := servers(t, standalone.Options{Postgres: true, Temporal: true, TemporalBinary: Temporald(t)})
 	if run.TemporalAddress == "" {
 		t.Fatalf("the servers of %s were started without Temporal", ServersEnv)
 	}
 	namespace = "test-" + strings.ReplaceAll(plainName(t.Name()), "_", "-") + "-" + strings.ToLower(rand.Text()[:10])
-	if err := makeNamespace(t.Context(), run.TemporalAddress, namespace); err != nil {
+	if err := makeNamespace(t.Context(), run.TemporalAddress, namespace, attributes); err != nil {
 		t.Fatalf("make temporal namespace: %v", err)
 	}
 	return run.TemporalAddress, namespace
@@ -85,7 +77,7 @@ func moduleRoot() (string, error) {
 }
 
 // makeNamespace returns once runs with all search attributes can be started and counted in the namespace.
-func makeNamespace(ctx context.Context, address, namespace string) error {
+func makeNamespace(ctx context.Context, address, namespace string, attributes map[string]enumspb.IndexedValueType) error {
 	ctx, cancel := context.WithTimeout(ctx, temporalLimit)
 	defer cancel()
 	c, err := client.DialContext(ctx, client.Options{HostPort: address, Namespace: namespace, Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))})
@@ -101,26 +93,26 @@ func makeNamespace(ctx context.Context, address, namespace string) error {
 	}
 	if err := retry(ctx, func() error {
 		_, err := c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
-			Namespace: namespace, SearchAttributes: searchAttributes,
+			Namespace: namespace, SearchAttributes: attributes,
 		})
 		return err
 	}); err != nil {
 		return fmt.Errorf("add search attributes: %w", err)
 	}
-	return retry(ctx, func() error { return usable(ctx, c, namespace) })
+	return retry(ctx, func() error { return usable(ctx, c, namespace, attributes) })
 }
 
 // usable starts a run that carries every search attribute, and ends it.
-func usable(ctx context.Context, c client.Client, namespace string) error {
-	attributes := map[string]any{}
-	for name, kind := range searchAttributes {
-		attributes[name] = "ready"
+func usable(ctx context.Context, c client.Client, namespace string, attributes map[string]enumspb.IndexedValueType) error {
+	values := map[string]any{}
+	for name, kind := range attributes {
+		values[name] = "ready"
 		if kind == enumspb.INDEXED_VALUE_TYPE_DATETIME {
-			attributes[name] = time.Unix(0, 0)
+			values[name] = time.Unix(0, 0)
 		}
 	}
 	options := client.StartWorkflowOptions{
-		ID: "ready", TaskQueue: "nobody", SearchAttributes: attributes, //nolint:staticcheck // the untyped form needs no key per attribute
+		ID: "ready", TaskQueue: "nobody", SearchAttributes: values, //nolint:staticcheck // the untyped form needs no key per attribute
 	}
 	run, err := c.ExecuteWorkflow(ctx, options, "Ready")
 	if err != nil {
