@@ -177,7 +177,7 @@ func TestServesItsNamespace(t *testing.T) {
 		useNamespace(t, second, fmt.Sprintf("test-%d", n))
 	}
 
-	code, said := refusal(t, c.command(t, "-frontend-port", "0", "-start-wait", "1s"))
+	code, said := refusal(t, c.command(t, "-frontend-port", "0", "-start-wait", "5s"))
 	if code != 1 || !strings.Contains(said, "served by another temporald") {
 		t.Errorf("a second server on the same databases: exit %d, %s", code, said)
 	}
