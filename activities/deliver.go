@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -17,6 +18,13 @@ type Mailing struct {
 	Digests     Digests
 	Letters     Letters
 	Courier     Courier
+	Gate        Gate
+}
+
+// Gate knows whether receivers will take newsletters of ours. Met by internal/deliverability.
+type Gate interface {
+	// Closed names what keeps newsletters back, none: they may go out.
+	Closed(ctx context.Context) []string
 }
 
 // Courier composes mails and carries them to the relay. Met by internal/mail's composer and courier together.
@@ -90,12 +98,15 @@ type ChunkInput struct {
 type ChunkResult struct {
 	More   bool   `json:"more,omitempty"`   // rows are due now
 	Status string `json:"status,omitempty"` // of the issue
-	Hold   string `json:"hold,omitempty"`   // relay_auth, relay_tls, hard_failures: a person has to look first
+	Hold   string `json:"hold,omitempty"`   // relay_auth, relay_tls, hard_failures, gate:…: a person has to look first
 }
 
 // SendChunk sends what is due of one chunk and announces how far the issue is. The ledger says where it goes on, so that a
 // repeat sends nothing twice.
 func (d *Desk) SendChunk(ctx context.Context, in ChunkInput) (ChunkResult, error) {
+	if failed := d.gate(ctx); len(failed) > 0 {
+		return ChunkResult{Hold: newsroom.HoldGate + strings.Join(failed, ",")}, nil
+	}
 	out, err := d.Mail.Courier.SendChunk(ctx, in.IssueID, in.Chunk, func() { activity.RecordHeartbeat(ctx) })
 	if err != nil {
 		return ChunkResult{}, err
@@ -108,6 +119,12 @@ func (d *Desk) SendChunk(ctx context.Context, in ChunkInput) (ChunkResult, error
 		IssueID: in.IssueID, ArticleID: articleID, Candidates: candidates, Done: done, Failed: failed, At: d.Now().UTC(),
 	}.With("progressed"))
 	return ChunkResult{More: out.More, Status: out.Status, Hold: out.Pause}, nil
+}
+
+// gate asks the gate, which may have to look first.
+func (d *Desk) gate(ctx context.Context) []string {
+	defer beating(ctx)()
+	return d.Mail.Gate.Closed(ctx)
 }
 
 // tell announces what nobody depends on: a board that misses it shows the truth when it is looked at next.

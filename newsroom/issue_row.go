@@ -53,6 +53,9 @@ const (
 	IssueAborted   = "aborted" // stopped: the rest was cancelled
 )
 
+// HoldGate begins why an issue waits for the sender's domain to be put in order; what failed follows: "gate:spf,dmarc".
+const HoldGate = "gate:"
+
 // Kinds of an issue.
 const (
 	IssueArticle    = "article"

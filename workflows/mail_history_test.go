@@ -111,6 +111,7 @@ func (p *post) SubscriberStanding(context.Context, string) (newsroom.SubscriberS
 	defer p.mu.Unlock()
 	return p.reader, nil
 }
+func (p *post) Closed(context.Context) []string                       { return nil }
 func (p *post) RemindSubscriber(context.Context, string) error        { return nil }
 func (p *post) PurgeSubscriber(context.Context, string) (bool, error) { return true, nil }
 
@@ -123,7 +124,7 @@ func TestSaveHistoriesOfMail(t *testing.T) {
 	p.reader = newsroom.SubscriberStanding{State: newsroom.SubscriberRequested, RequestedAt: time.Now(), Letters: []string{"confirm_subscription/s1/1"}}
 	c := newsroomOn(t, &activities.Desk{
 		Bus: p, Log: slog.New(slog.DiscardHandler), Now: time.Now,
-		Mail: activities.Mailing{Issues: p, Subscribers: p, Letters: p, Courier: p},
+		Mail: activities.Mailing{Issues: p, Subscribers: p, Letters: p, Courier: p, Gate: p},
 	})
 	start := func(id, queue string, workflow any, in any) client.WorkflowRun {
 		run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: queue}, workflow, in)

@@ -208,12 +208,17 @@ func (a *app) worker(ctx context.Context) error {
 		return err
 	}
 	defer courier.Close()
+	gate, err := a.gate()
+	if err != nil {
+		return err
+	}
+	go gate.Watch(ctx)
 	desk := &activities.Desk{
 		Articles: a.store, Portal: a.store, Open: a.store, Counters: a.counters(), Bus: a.bus, Runs: a.dispatch,
 		Outside: activities.Visitor{Base: a.config.CheckURL, HTTP: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		}}},
-		Mail: a.mailing(courier), Record: a.store, Inspector: a.config.InspectorEmail, Log: a.log, Now: time.Now,
+		Mail: a.mailing(courier, gate), Record: a.store, Inspector: a.config.InspectorEmail, Log: a.log, Now: time.Now,
 	}
 	for _, queue := range []struct {
 		name string

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/mail"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 
 	"toasoan/events"
 	"toasoan/internal/config"
+	"toasoan/internal/deliverability"
 	"toasoan/internal/dispatch"
 	"toasoan/internal/secret"
 	"toasoan/migrations"
@@ -42,7 +41,6 @@ func runDoctor(ctx context.Context, t terminal, arguments []string) error {
 		{"nats", d.nats, "start NATS with JetStream, check NATS_URL"},
 		{"temporal", d.temporal, "start Temporal, check TEMPORAL_ADDRESS and TEMPORAL_TLS_*"},
 		{"mail relay", d.relay, "check SMTP_URL: host, port, TLS and password"},
-		{"sender domain", d.sender, "publish MX, SPF and DMARC records for the domain of MAIL_FROM"},
 		{"disk", d.disk, "free disk space"},
 	} {
 		one, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -54,6 +52,9 @@ func runDoctor(ctx context.Context, t terminal, arguments []string) error {
 			continue
 		}
 		fmt.Fprintf(t.out, "  ✓ %-14s %s\n", check.name, said)
+	}
+	if err := d.sender(ctx); err != nil {
+		return err
 	}
 	if d.failed > 0 {
 		return fmt.Errorf("%d checks failed", d.failed)
@@ -166,43 +167,37 @@ func (d *doctor) relay(ctx context.Context) (string, error) {
 	return "greets us", courier.Check(ctx)
 }
 
-// sender looks up what receivers will look up about the sender's domain.
-func (d *doctor) sender(ctx context.Context) (string, error) {
-	from, err := mail.ParseAddress(d.config.Mail.From)
+// sender shows what receivers will see of the sender's domain, each fault with the record that mends it.
+func (d *doctor) sender(ctx context.Context) error {
+	if d.config.SMTPURL == "" {
+		return nil // the relay's check said so
+	}
+	settings, err := sender(d.config)
 	if err != nil {
-		return "", err
+		return err
 	}
-	_, domain, _ := strings.Cut(from.Address, "@")
-	if domain == "localhost" || strings.HasSuffix(domain, ".localhost") || strings.HasSuffix(domain, ".localdomain") || strings.HasSuffix(domain, ".example") {
-		return domain + " is for this machine only: set MAIL_FROM before real mail is sent", nil
-	}
-	var missing []string
-	if mx, err := net.DefaultResolver.LookupMX(ctx, domain); err != nil || len(mx) == 0 {
-		missing = append(missing, "MX")
-	}
-	if !hasTXT(ctx, domain, "v=spf1") {
-		missing = append(missing, "SPF")
-	}
-	if !hasTXT(ctx, "_dmarc."+domain, "v=DMARC1") {
-		missing = append(missing, "DMARC")
-	}
-	if len(missing) > 0 {
-		return "", fmt.Errorf("%s has no %s", domain, strings.Join(missing, ", "))
-	}
-	return domain + " has MX, SPF and DMARC", nil
-}
-
-func hasTXT(ctx context.Context, name, prefix string) bool {
-	records, err := net.DefaultResolver.LookupTXT(ctx, name)
+	limit, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	findings, err := deliverability.Check(limit, net.DefaultResolver, settings)
 	if err != nil {
-		return false
+		return err
 	}
-	for _, r := range records {
-		if strings.HasPrefix(r, prefix) {
-			return true
+	for _, f := range findings {
+		mark := map[deliverability.State]string{
+			deliverability.Passed: "✓", deliverability.Failed: "✗", deliverability.Unknown: "?", deliverability.Exempt: "–",
+		}[f.State]
+		fmt.Fprintf(d.out, "  %s %-14s %s\n", mark, "mail "+f.Check, f.Said)
+		if f.Do != "" {
+			fmt.Fprintf(d.out, "    %-14s → %s\n", "", f.Do)
+		}
+		if f.Record != "" {
+			fmt.Fprintf(d.out, "    %-14s   %s\n", "", f.Record)
+		}
+		if f.State == deliverability.Failed {
+			d.failed++
 		}
 	}
-	return false
+	return nil
 }
 
 // leastFree is how much disk the data folder wants free.

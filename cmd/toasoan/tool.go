@@ -65,6 +65,7 @@ func running(c config.Config) (config.Config, error) {
 		c.Temporal.Address, c.Temporal.Namespace = run.TemporalAddress, run.TemporalNamespace
 	}
 	if c.SMTPURL == "" {
+		c.Mail.Embedded = true
 		c.SMTPURL = run.SMTPURL
 	}
 	return c, nil

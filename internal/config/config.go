@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"os"
@@ -56,8 +57,11 @@ type Mail struct {
 	DKIMDomain   string
 	DKIMSelector string
 	DKIMKeyFile  string
-	InDoubt      string // newsletters in doubt: resend_once or hold
-	AuthServer   string // whose Authentication-Results of received mails are believed; "": DKIM is verified here
+	InDoubt      string       // newsletters in doubt: resend_once or hold
+	Gate         string       // newsletters of a sender that receivers will refuse: warn or refuse
+	Outbound     []netip.Addr // addresses from which the relay sends on
+	Embedded     bool         // the relay is the embedded mailbox; set by `run`
+	AuthServer   string       // whose Authentication-Results of received mails are believed; "": DKIM is verified here
 }
 
 // Load reads settings for a command: flags win over the environment, the environment over the defaults. NAME_FILE names a file
@@ -118,6 +122,9 @@ func (c *Config) check() []error {
 	}
 	if c.Mail.FromTX == "" {
 		c.Mail.FromTX = c.Mail.From
+	}
+	if from, err := mail.ParseAddress(c.Mail.From); err == nil && c.Mail.DKIMDomain == "" {
+		_, c.Mail.DKIMDomain, _ = strings.Cut(from.Address, "@")
 	}
 	if c.MigrateURL == "" {
 		c.MigrateURL = c.DatabaseURL

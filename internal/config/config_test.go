@@ -50,12 +50,12 @@ func TestEverythingWrongIsSaidAtOnceWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	_, err := load(t, map[string]string{
 		"DATABASE_URL": "mysql://u:hunter2@h/d", "MAIL_RATE": "many", "TOASOAN_URL": "https://a.vn/x", "LOG_FORMAT": "xml",
-		"TRUSTED_PROXIES": "nowhere", "SMTP_URL": "smtp://u:hunter2@h:%zz",
+		"TRUSTED_PROXIES": "nowhere", "SMTP_URL": "smtp://u:hunter2@h:%zz", "MAIL_GATE": "open", "MAIL_OUTBOUND": "relay.vn",
 	})
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, name := range []string{"DATABASE_URL", "MAIL_RATE", "TOASOAN_URL", "LOG_FORMAT", "TRUSTED_PROXIES", "SMTP_URL"} {
+	for _, name := range []string{"DATABASE_URL", "MAIL_RATE", "TOASOAN_URL", "LOG_FORMAT", "TRUSTED_PROXIES", "SMTP_URL", "MAIL_GATE", "MAIL_OUTBOUND"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not named in: %v", name, err)
 		}

@@ -59,6 +59,8 @@ var settings = []setting{
 	{"MAIL_RATE", "50", "mails per second for the whole installation, 0: no cap", false, number(func(c *Config) *int { return &c.Mail.Rate }, 0, 100_000)},
 	{"MAIL_CONNECTIONS", "8", "connections to the relay for the whole installation", false, number(func(c *Config) *int { return &c.Mail.Connections }, 1, 64)},
 	{"MAIL_IN_DOUBT", "resend_once", "newsletters without an answer after the dot: resend_once or hold", false, oneOf(func(c *Config) *string { return &c.Mail.InDoubt }, "resend_once", "hold")},
+	{"MAIL_GATE", "warn", "newsletters while SPF, DKIM, DMARC, PTR, MX or TLS are wrong: warn or refuse", false, oneOf(func(c *Config) *string { return &c.Mail.Gate }, "warn", "refuse")},
+	{"MAIL_OUTBOUND", "", "addresses from which the relay sends, comma-separated, for the checks of SPF and PTR", false, outbound},
 	{"TOASOAN_TIME_SCALE", "1", "divides every wait of the mail lanes: for fault drills only", false, number(func(c *Config) *int { return &c.TimeScale }, 1, 10_000)},
 	{"DKIM_DOMAIN", "", "domain that signs (default: the sender's)", false, text(func(c *Config) *string { return &c.Mail.DKIMDomain })},
 	{"DKIM_SELECTOR", "", "selector of the DKIM key; empty: the relay signs", false, text(func(c *Config) *string { return &c.Mail.DKIMSelector })},
@@ -170,6 +172,20 @@ func baseURL(c *Config, v string) error {
 	}
 	u.Path = ""
 	c.URL = u
+	return nil
+}
+
+func outbound(c *Config, v string) error {
+	for part := range strings.SplitSeq(v, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		addr, err := netip.ParseAddr(part)
+		if err != nil {
+			return errors.New("want addresses such as 203.0.113.25")
+		}
+		c.Mail.Outbound = append(c.Mail.Outbound, addr.Unmap())
+	}
 	return nil
 }
 

@@ -35,6 +35,11 @@ func (s *Store) RaiseAlert(ctx context.Context, id, code string, detail map[stri
 	return s.tx(ctx, func(tx pgx.Tx) error { return s.alert(ctx, tx, id, code, detail) })
 }
 
+// SettleAlert closes a trouble that has gone by itself; one that is not open stays as it is.
+func (s *Store) SettleAlert(ctx context.Context, id string) error {
+	return s.tx(ctx, func(tx pgx.Tx) error { return s.clearAlert(ctx, tx, id) })
+}
+
 // ClearAlert says that somebody has dealt with a trouble, on record as by's act; newsroom.ErrNotFound when it is not open.
 func (s *Store) ClearAlert(ctx context.Context, by newsroom.Person, id string) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"toasoan/newsroom"
 )
@@ -42,7 +43,13 @@ func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
 		Opened: o.l.DateTime(d.OpenedAt), List: o.section(d.List), Counts: c, Done: c.Candidates - c.Waiting, Failed: c.Hard + c.Expired + c.InDoubt,
 		Balanced: c.Balanced(), Why: d.Why,
 	}
-	if key := "issue.why_" + d.Why; o.l.Has(key) {
+	if failed, shut := strings.CutPrefix(d.Why, newsroom.HoldGate); shut {
+		names := strings.Split(failed, ",")
+		for i, name := range names {
+			names[i] = o.l.T("gate." + name)
+		}
+		v.Why = o.l.T("issue.why_gate", "failed", strings.Join(names, ", "))
+	} else if key := "issue.why_" + d.Why; o.l.Has(key) {
 		v.Why = o.l.T(key)
 	}
 	v.Paused = d.Status == newsroom.IssuePaused

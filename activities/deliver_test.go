@@ -1,0 +1,53 @@
+package activities_test
+
+import (
+	"context"
+	"testing"
+
+	"go.temporal.io/sdk/testsuite"
+
+	"toasoan/activities"
+	"toasoan/newsroom"
+)
+
+// shut is a gate that lets nothing through, and a courier that notes what it was given all the same.
+type shut struct{ chunks, letters int }
+
+func (*shut) Closed(context.Context) []string { return []string{"spf", "dmarc"} }
+
+func (*shut) Compose(newsroom.IssueView) (m activities.IssueMaster, err error) { return m, nil }
+
+func (s *shut) SendChunk(context.Context, string, int, func()) (out activities.ChunkOutcome, err error) {
+	s.chunks++
+	return out, nil
+}
+
+func (s *shut) SendLetter(context.Context, string) (activities.LetterOutcome, error) {
+	s.letters++
+	return activities.LetterOutcome{State: newsroom.DeliverySent}, nil
+}
+
+// A closed gate holds newsletters with what is wrong; approvals and opt-ins go out.
+func TestAClosedGateHoldsNewslettersOnly(t *testing.T) {
+	t.Parallel()
+	s := &shut{}
+	desk := &activities.Desk{Mail: activities.Mailing{Courier: s, Gate: s}}
+	suite := testsuite.WorkflowTestSuite{}
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivity(desk)
+	value, err := env.ExecuteActivity(desk.SendChunk, activities.ChunkInput{IssueID: "i"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var chunk activities.ChunkResult
+	if err := value.Get(&chunk); err != nil || chunk.Hold != newsroom.HoldGate+"spf,dmarc" || s.chunks != 0 {
+		t.Errorf("chunk %+v, %v; the courier was asked %d times", chunk, err, s.chunks)
+	}
+	if value, err = env.ExecuteActivity(desk.SendLetter, activities.LetterInput{LetterID: "l"}); err != nil {
+		t.Fatal(err)
+	}
+	var letter activities.LetterResult
+	if err := value.Get(&letter); err != nil || letter.State != newsroom.DeliverySent || s.letters != 1 {
+		t.Errorf("letter %+v, %v", letter, err)
+	}
+}
