@@ -17,6 +17,9 @@ const (
 	BounceLeave     BounceKind = "leave"     // its reader asks by mail to get no more of them
 )
 
+// StageBounce is the smtp_stage of a mail that the relay had taken and that came back.
+const StageBounce = "bounce"
+
 // BounceKinds lists every kind, the gravest first.
 var BounceKinds = []BounceKind{BounceComplaint, BounceHard, BounceRefused, BounceSoft, BounceDelayed, BounceLeave}
 
@@ -50,6 +53,12 @@ const (
 	BounceAgain   BounceOutcome = "again"   // was acted on before
 	BounceUnknown BounceOutcome = "unknown" // about no mail of ours, or a forged name of one
 )
+
+// BounceResult is the outcome, and whose subscription may have ended.
+type BounceResult struct {
+	Outcome      BounceOutcome
+	SubscriberID string // "" nobody's
+}
 
 // BounceLimit says how often an address may fail before it gets no newsletters any more: in so many different issues within so
 // many days.

@@ -69,6 +69,7 @@ type LetterView struct {
 	ToTitle    string // chức vụ
 	Locale     string
 	MessageID  string // without angle brackets
+	VERP       string // names the letter in its return path: the same for every attempt
 	Thread     string // message id of the article's thread; "" none
 	Date       time.Time
 	Link       string // the one link, full URL
@@ -79,6 +80,7 @@ type LetterView struct {
 	Section    string // name in the letter's language
 	Authors    string // byline
 	Reviewer   string
+	Behalf     string // whose office it is that the link lets somebody sign for
 	ActorName  string // who decided, returned, asks
 	ActorTitle string
 	Move       Move
@@ -91,6 +93,7 @@ type LetterView struct {
 	PublicURL  string
 	Sections   []string // subscription: names of the sections
 	Until      *time.Time
+	Told       bool       // approval_reminder, approval_overdue: only told of it, not asked
 	Late       bool       // second_sign: the time for the signature is over
 	UndoUntil  *time.Time // decision_receipt: until then the decision can be undone
 	Root       *AuditRoot // audit_root
@@ -137,6 +140,8 @@ type Issue struct {
 // InDoubt + Waiting.
 type IssueCounts struct {
 	Candidates, Sent, Hard, Expired, Suppressed, Cancelled, InDoubt, Waiting int
+
+	Bounced int // of Hard and Expired: the relay had taken the mail, and it came back
 }
 
 // Balanced reports whether the equation holds.

@@ -39,7 +39,7 @@ type Subscriber struct {
 	ConfirmedAt *time.Time
 	LeftAt      *time.Time
 	Lists       []Subscription
-	Blocked     string // why the address gets no newsletters: hard, complaint, left, erased, admin; "" it does
+	Blocked     string // why the address gets no newsletters: hard, soft, complaint, left, erased, admin; "" it does
 }
 
 // Wants returns the cadence at which s gets section, "" when it does not.
@@ -63,7 +63,7 @@ type Subscription struct {
 type Proof struct {
 	IP     string
 	Form   string // version of the form's text
-	Source string // page, link, one_click, import, admin
+	Source string // page, link, one_click, mail, complaint, import, admin
 }
 
 // SubscribeRequest is what somebody typed on the subscribe page.
@@ -112,6 +112,7 @@ type PersonalData struct {
 	Lists       []Subscription  `json:"lists"`
 	Consents    []Consent       `json:"consents"`
 	Mails       []PersonalMail  `json:"mails"`
+	Bounces     []Bounced       `json:"bounces"`
 }
 
 // PersonalMail is one mail that was sent, or was to be sent, to a subscriber.

@@ -39,7 +39,7 @@ func (c *Composer) Compose(view newsroom.LetterView) (Message, error) {
 	if err != nil {
 		return Message{}, fmt.Errorf("compose letter %s: %w", view.ID, err)
 	}
-	m := Message{From: c.envelope(LetterVERP(view.ID), c.fromTx), To: to.Address, Raw: raw, BodyHash: sha256.Sum256(raw)}
+	m := Message{From: c.envelope(view.VERP, c.fromTx), To: to.Address, Raw: raw, BodyHash: sha256.Sum256(raw)}
 	if m.Raw, err = c.signer.letter(raw); err != nil {
 		return Message{}, fmt.Errorf("sign letter %s: %w", view.ID, err)
 	}

@@ -3,7 +3,6 @@ package mail
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -131,12 +130,6 @@ func (c *Composer) envelope(token string, from mail.Address) string {
 		return from.Address
 	}
 	return "b+" + token + "@" + c.bounceDomain
-}
-
-// LetterVERP is the token by which a bounce finds its letter: the same for every attempt.
-func LetterVERP(letterID string) string {
-	sum := sha256.Sum256([]byte("letter/" + letterID))
-	return "l" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:15]))
 }
 
 // recipient is the To address, checked: an address from the ledger that no relay can carry is an *text.EmailError.

@@ -118,5 +118,6 @@ func (s *Store) personalData(ctx context.Context, sub newsroom.Subscriber) (d ne
 	if d.Mails, err = pgx.CollectRows(rows, pgx.RowToStructByPos[newsroom.PersonalMail]); err != nil {
 		return d, fmt.Errorf("mails of subscriber %s: %w", sub.ID, err)
 	}
-	return d, nil
+	d.Bounces, err = s.SubscriberBounces(ctx, sub.ID)
+	return d, err
 }

@@ -96,16 +96,16 @@ func (s *Store) RemindQuietDay(ctx context.Context, now time.Time) ([]string, er
 }
 
 // What has served its time and is no record: limits, handled event ids, counted batches, used links.
-var sqlSweeps = []string{sqlSweepRates, sqlSweepSlots, sqlSweepSeen, sqlSweepBatches, sqlSweepVisitors, sqlSweepEndedSessions, sqlSweepKeys, sqlSweepPins}
+var sqlSweeps = []string{sqlSweepRates, sqlSweepSeen, sqlSweepBatches, sqlSweepVisitors, sqlSweepEndedSessions, sqlSweepKeys, sqlSweepPins, sqlSweepBounces}
 
 const (
 	sqlSweepRates         = `DELETE FROM rate_limits WHERE bucket < extract(epoch FROM @now::timestamptz - interval '2 days')`
-	sqlSweepSlots         = `DELETE FROM mail_slots WHERE second < extract(epoch FROM @now::timestamptz - interval '1 hour')`
 	sqlSweepSeen          = `DELETE FROM events_seen WHERE at < @now::timestamptz - interval '60 days'`
 	sqlSweepBatches       = `DELETE FROM view_batches WHERE at < @now::timestamptz - interval '14 days'`
 	sqlSweepVisitors      = `DELETE FROM visitors WHERE seen_at < @now::timestamptz - interval '1 day'`
 	sqlSweepEndedSessions = `DELETE FROM sessions WHERE expiry < @now`
 	sqlSweepKeys          = `DELETE FROM idempotency_keys WHERE created_at < @now::timestamptz - interval '7 days'`
+	sqlSweepBounces       = `DELETE FROM bounces WHERE at < @now::timestamptz - interval '400 days'`
 	sqlSweepPins          = `DELETE FROM pin_failures WHERE at < @now::timestamptz - interval '30 days'`
 )
 

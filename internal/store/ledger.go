@@ -174,10 +174,11 @@ const countColumns = `count(*)::int, count(*) FILTER (WHERE state = 'sent')::int
 	count(*) FILTER (WHERE state = 'expired')::int, count(*) FILTER (WHERE state = 'suppressed')::int,
 	count(*) FILTER (WHERE state = 'cancelled')::int,
 	count(*) FILTER (WHERE state = 'in_doubt_resent' OR (state = 'in_doubt' AND next_attempt IS NULL))::int,
-	count(*) FILTER (WHERE state IN ('pending', 'claimed', 'dot', 'soft') OR (state = 'in_doubt' AND next_attempt IS NOT NULL))::int`
+	count(*) FILTER (WHERE state IN ('pending', 'claimed', 'dot', 'soft') OR (state = 'in_doubt' AND next_attempt IS NOT NULL))::int,
+	count(*) FILTER (WHERE state IN ('hard', 'expired') AND smtp_stage = 'bounce')::int`
 
 func countsInto(c *newsroom.IssueCounts) []any {
-	return []any{&c.Candidates, &c.Sent, &c.Hard, &c.Expired, &c.Suppressed, &c.Cancelled, &c.InDoubt, &c.Waiting}
+	return []any{&c.Candidates, &c.Sent, &c.Hard, &c.Expired, &c.Suppressed, &c.Cancelled, &c.InDoubt, &c.Waiting, &c.Bounced}
 }
 
 const sqlChunk = `
@@ -410,7 +411,7 @@ func (s *Store) suppressSubscriber(ctx context.Context, tx pgx.Tx, id, why strin
 	if err != nil {
 		return ignoreNotFound(err)
 	}
-	return s.suppress(ctx, tx, u.mac, scopeBulk, why)
+	return s.suppress(ctx, tx, u.mac, scopeAll, why)
 }
 
 func sortRecipients(list []newsroom.Recipient) {

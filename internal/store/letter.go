@@ -2,10 +2,7 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base32"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,8 +25,8 @@ type letter struct {
 }
 
 const sqlWriteLetter = `
-	INSERT INTO letters (id, kind, user_id, subscriber_id, article_id, ask_id, data, message_id, date, created_at)
-	VALUES (@id, @kind, nullif(@user, ''), nullif(@subscriber, ''), nullif(@article, ''), nullif(@ask, ''), @data, @message_id, @at, @at)
+	INSERT INTO letters (id, kind, user_id, subscriber_id, article_id, ask_id, data, message_id, verp, date, created_at)
+	VALUES (@id, @kind, nullif(@user, ''), nullif(@subscriber, ''), nullif(@article, ''), nullif(@ask, ''), @data, @message_id, @verp, @at, @at)
 	ON CONFLICT (id) DO NOTHING`
 
 // writeLetter puts a letter into the outbox within tx, and names it in out (where given) so that its workflow starts at
@@ -41,9 +38,10 @@ func (s *Store) writeLetter(ctx context.Context, tx pgx.Tx, l letter, out *Settl
 	if l.N > 0 {
 		l.Data["n"] = l.N
 	}
+	names := s.keys.MAC("letter", l.ID) // keyed: nobody can name a letter who has not got it
 	if _, err := tx.Exec(ctx, sqlWriteLetter, args{
 		"id": l.ID, "kind": l.Kind, "user": l.UserID, "subscriber": l.SubscriberID, "article": l.ArticleID, "ask": l.AskID,
-		"data": toJSON(l.Data), "message_id": messageID(l.ID), "at": s.now().UTC(),
+		"data": toJSON(l.Data), "message_id": "l." + lower32(names[16:32]), "verp": "l" + lower32(names[:15]), "at": s.now().UTC(),
 	}); err != nil {
 		return fmt.Errorf("write letter %s: %w", l.ID, err)
 	}
@@ -51,12 +49,6 @@ func (s *Store) writeLetter(ctx context.Context, tx pgx.Tx, l letter, out *Settl
 		out.Letters = append(out.Letters, l.ID)
 	}
 	return nil
-}
-
-// messageID is the local part of a letter's Message-ID: the same for every attempt, telling nothing.
-func messageID(letterID string) string {
-	sum := sha256.Sum256([]byte(letterID))
-	return "l." + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
 }
 
 // moveLetters tells the people concerned what a move means for them.

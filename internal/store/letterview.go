@@ -20,7 +20,7 @@ var errNobody = errors.New("the letter has no addressee or its link is dead")
 
 // letterRow is a letters row as its view is made from.
 type letterRow struct {
-	id, messageID                          string
+	id, messageID, verp                    string
 	kind                                   newsroom.LetterKind
 	userID, subscriberID, articleID, askID string
 	data                                   letterData
@@ -53,13 +53,13 @@ type letterData struct {
 
 const sqlLetter = `
 	SELECT id, kind, coalesce(user_id, ''), coalesce(subscriber_id, ''), coalesce(article_id, ''), coalesce(ask_id, ''), data, message_id,
-	  date, state, attempt, lease, dot_at, next_attempt, resent
+	  verp, date, state, attempt, lease, dot_at, next_attempt, resent
 	FROM letters WHERE id = @id`
 
 func scanLetter(row pgx.Row) (l letterRow, err error) {
 	var data []byte
 	if err = row.Scan(&l.id, &l.kind, &l.userID, &l.subscriberID, &l.articleID, &l.askID, &data, &l.messageID,
-		&l.date, &l.state, &l.attempt, &l.lease, &l.dotAt, &l.next, &l.resent); err != nil {
+		&l.verp, &l.date, &l.state, &l.attempt, &l.lease, &l.dotAt, &l.next, &l.resent); err != nil {
 		return l, notFound(err)
 	}
 	return l, json.Unmarshal(data, &l.data)
@@ -81,7 +81,7 @@ func (s *Store) LetterView(ctx context.Context, letterID string) (newsroom.Lette
 
 // letterView makes the view of l; errNobody where it has nobody to go to, or nothing to say any more.
 func (s *Store) letterView(ctx context.Context, q querier, l letterRow) (v newsroom.LetterView, err error) {
-	v = newsroom.LetterView{ID: l.id, Kind: l.kind, MessageID: l.messageID, Date: l.date, ArticleID: l.articleID}
+	v = newsroom.LetterView{ID: l.id, Kind: l.kind, MessageID: l.messageID, VERP: l.verp, Date: l.date, ArticleID: l.articleID}
 	if v.Office, err = s.office(ctx, q); err != nil {
 		return v, err
 	}
@@ -294,7 +294,7 @@ func thread(articleID string) string {
 }
 
 const sqlLetterAsk = `
-	SELECT due_at, key_version, closed_at, closed_why, expires_at FROM asks WHERE id = @id`
+	SELECT k.due_at, k.key_version, k.closed_at, k.expires_at, coalesce(b.name, '') FROM asks k LEFT JOIN users b ON b.id = k.on_behalf_of WHERE k.id = @id`
 
 // letterDue says until when somebody has time, and how much working time was left when the letter was written.
 func (s *Store) letterDue(ctx context.Context, q querier, l letterRow, a newsroom.Article, v *newsroom.LetterView) error {
@@ -329,7 +329,7 @@ func (s *Store) letterLinks(ctx context.Context, q querier, l letterRow, v *news
 	switch l.kind {
 	case newsroom.LetterApproval, newsroom.LetterApprovalSoon, newsroom.LetterApprovalOverdue:
 		if l.askID == "" { // told, not asked: the reviewer who forwarded, the chief
-			v.Link = desk
+			v.Link, v.Told = desk, true
 			return nil
 		}
 		link, open, err := s.askLink(ctx, q, l.askID, v)
@@ -391,9 +391,8 @@ func (s *Store) letterLinks(ctx context.Context, q querier, l letterRow, v *news
 func (s *Store) askLink(ctx context.Context, q querier, askID string, v *newsroom.LetterView) (link string, open bool, err error) {
 	var due, closedAt *time.Time
 	var version int
-	var why string
 	var expires time.Time
-	if err := q.QueryRow(ctx, sqlLetterAsk, args{"id": askID}).Scan(&due, &version, &closedAt, &why, &expires); err != nil {
+	if err := q.QueryRow(ctx, sqlLetterAsk, args{"id": askID}).Scan(&due, &version, &closedAt, &expires, &v.Behalf); err != nil {
 		return "", false, notFound(err)
 	}
 	if due != nil && v.Due == nil && closedAt == nil {

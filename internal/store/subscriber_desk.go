@@ -85,7 +85,7 @@ func (s *Store) like(ctx context.Context, query string) (string, error) {
 const sqlSubscriberCounts = `
 	SELECT count(*) FILTER (WHERE state = 'requested'), count(*) FILTER (WHERE state = 'confirmed'),
 	  count(*) FILTER (WHERE state = 'left'), count(*) FILTER (WHERE state = 'erased'),
-	  (SELECT count(*) FROM suppressions) FROM subscribers`
+	  (SELECT count(DISTINCT email_mac) FROM suppressions) FROM subscribers`
 
 // SubscriberCounts says how many subscribers stand where.
 func (s *Store) SubscriberCounts(ctx context.Context) (c newsroom.SubscriberCounts, err error) {

@@ -91,21 +91,8 @@ func (s *Store) leaveAll(ctx context.Context, id string, proof newsroom.Proof) e
 		if err != nil || (u.State != newsroom.SubscriberConfirmed && u.State != newsroom.SubscriberRequested) {
 			return err
 		}
-		whole, err := s.whole(ctx, tx, u)
+		sections, err := s.endLists(ctx, tx, u)
 		if err != nil {
-			return err
-		}
-		var sections []string
-		for _, l := range whole.Lists {
-			sections = append(sections, l.Section)
-		}
-		if _, err := tx.Exec(ctx, sqlLeaveLists, args{"id": id, "keep": []string{}}); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, sqlLeaveSub, args{"id": id, "at": s.now().UTC()}); err != nil {
-			return err
-		}
-		if err := s.suppressOpen(ctx, tx, id, nil); err != nil {
 			return err
 		}
 		return s.confirmLeft(ctx, tx, id, sections, true, proof)
@@ -114,6 +101,24 @@ func (s *Store) leaveAll(ctx context.Context, id string, proof newsroom.Proof) e
 		return fmt.Errorf("leave: %w", err)
 	}
 	return nil
+}
+
+// endLists ends every list of a subscriber at once and returns them.
+func (s *Store) endLists(ctx context.Context, tx pgx.Tx, u sub) (sections []string, err error) {
+	whole, err := s.whole(ctx, tx, u)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range whole.Lists {
+		sections = append(sections, l.Section)
+	}
+	if _, err := tx.Exec(ctx, sqlLeaveLists, args{"id": u.ID, "keep": []string{}}); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, sqlLeaveSub, args{"id": u.ID, "at": s.now().UTC()}); err != nil {
+		return nil, err
+	}
+	return sections, s.suppressOpen(ctx, tx, u.ID, nil)
 }
 
 // confirmLeft records a withdrawal and writes the one letter that confirms it (Decree 91/2020).
@@ -134,6 +139,7 @@ const (
 	  confirm_hash = @noise, prefs_hash = @noise WHERE id = @id`
 	sqlEraseConsents = `UPDATE consents SET ip = '', detail = '{}' WHERE subscriber_id = @id`
 	sqlEraseRows     = `UPDATE mail_deliveries SET email = '', name = '' WHERE subscriber_id = @id`
+	sqlEraseBounces  = `UPDATE bounces SET said = '' WHERE subscriber_id = @id AND subscriber_id <> ''`
 )
 
 // Erase removes what names the person behind a preferences link, in every ledger row too; a keyed hash stays so that no list
@@ -178,7 +184,7 @@ func (s *Store) erase(ctx context.Context, tx pgx.Tx, id string, proof newsroom.
 	if _, err := tx.Exec(ctx, sqlEraseSub, args{"id": id, "at": now, "noise": []byte(rand.Text())}); err != nil {
 		return err
 	}
-	for _, sql := range []string{sqlEraseConsents, sqlEraseRows} {
+	for _, sql := range []string{sqlEraseConsents, sqlEraseRows, sqlEraseBounces} {
 		if _, err := tx.Exec(ctx, sql, args{"id": id}); err != nil {
 			return err
 		}

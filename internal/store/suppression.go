@@ -13,6 +13,7 @@ import (
 const (
 	suppressedLeft      = "left"
 	suppressedHard      = "hard"
+	suppressedSoft      = "soft"
 	suppressedComplaint = "complaint"
 	suppressedErased    = "erased"
 	suppressedAdmin     = "admin"
@@ -87,12 +88,18 @@ func (s *Store) BlockSubscriber(ctx context.Context, by newsroom.Person, id stri
 	})
 }
 
-const sqlUnblock = `DELETE FROM suppressions WHERE email_mac = @mac`
+const (
+	sqlUnblock = `DELETE FROM suppressions WHERE email_mac = @mac`
+	sqlForgive = `UPDATE bounces SET spent = true WHERE subscriber_id = @id AND subscriber_id <> '' AND NOT spent`
+)
 
-// UnblockSubscriber lets newsletters go to a subscriber again.
+// UnblockSubscriber lets newsletters go to a subscriber again; what came back before counts no more.
 func (s *Store) UnblockSubscriber(ctx context.Context, by newsroom.Person, id string) error {
 	return s.block(ctx, by, id, "subscriber.unblock", func(tx pgx.Tx, mac []byte) error {
-		_, err := tx.Exec(ctx, sqlUnblock, args{"mac": mac})
+		if _, err := tx.Exec(ctx, sqlUnblock, args{"mac": mac}); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, sqlForgive, args{"id": id})
 		return err
 	})
 }

@@ -31,6 +31,7 @@ type (
 		Cancelled  int `json:"cancelled" doc:"The issue was stopped."`
 		InDoubt    int `json:"in_doubt" doc:"No reply after the last byte."`
 		Waiting    int `json:"waiting"`
+		Bounced    int `json:"bounced" doc:"Of hard and expired: the relay had taken the mail, and it came back."`
 	}
 	apiIssue struct {
 		ID          string         `json:"id"`

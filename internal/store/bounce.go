@@ -1,0 +1,327 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/internal/text"
+	"toasoan/newsroom"
+)
+
+// What comes back about mails. A report is believed as far as it names a mail by what only that mail's reader and the servers on its
+// way have seen; the worst that a forger of an own mail can do is to stop the own mails.
+
+const (
+	sqlMailOfToken = `
+	SELECT issue_id, subscriber_id FROM mail_deliveries WHERE verp = ANY (@tokens) ORDER BY array_position(@tokens::text[], verp) LIMIT 1`
+	sqlMailOfMessage = `
+	SELECT issue_id, subscriber_id FROM mail_deliveries WHERE issue_id = ANY (@issues) AND message_id = ANY (@ids) LIMIT 1`
+	sqlLetterOfReport = `
+	SELECT id, kind, coalesce(user_id, ''), coalesce(article_id, ''), coalesce(ask_id, '') FROM letters
+	WHERE (verp = ANY (@tokens) AND verp <> '') OR message_id = ANY (@ids) LIMIT 1`
+)
+
+// reported is the mail that a report is about: a newsletter's delivery, or a letter.
+type reported struct {
+	issue, subscriber                 string
+	letter, kind, user, article, askID string
+}
+
+// TakeBounce acts on one report, once: the same report again changes nothing. A failed mail is no longer counted as sent; an
+// address that does not exist, or that fails in limit.Issues issues within limit.Days, gets no more newsletters; a complaint ends the
+// subscription. Letters to the newsroom's people are put before the operator and block nothing.
+func (s *Store) TakeBounce(ctx context.Context, b newsroom.Bounce, limit newsroom.BounceLimit) (r newsroom.BounceResult, err error) {
+	about, err := s.reported(ctx, b)
+	switch {
+	case errors.Is(err, newsroom.ErrNotFound):
+		return newsroom.BounceResult{Outcome: newsroom.BounceUnknown}, s.TallyBounce(ctx, string(newsroom.BounceUnknown))
+	case err != nil:
+		return r, fmt.Errorf("look for the mail of a report: %w", err)
+	case b.Kind == newsroom.BounceLeave && about.letter == "":
+		return s.leaveByMail(ctx, about)
+	}
+	err = s.tx(ctx, func(tx pgx.Tx) error {
+		r = newsroom.BounceResult{Outcome: newsroom.BounceTaken, SubscriberID: about.subscriber}
+		taken := false
+		if about.letter != "" {
+			taken, err = s.letterBounced(ctx, tx, about, b)
+		} else {
+			taken, err = s.mailBounced(ctx, tx, about, b, limit)
+		}
+		if err != nil {
+			return err
+		}
+		if !taken {
+			r.Outcome = newsroom.BounceAgain
+			return nil
+		}
+		return s.tally(ctx, tx, string(b.Kind))
+	})
+	if err != nil {
+		return r, fmt.Errorf("take %s report: %w", b.Kind, err)
+	}
+	return r, nil
+}
+
+// reported finds the mail that a report names; newsroom.ErrNotFound where it is none of ours, or forged.
+func (s *Store) reported(ctx context.Context, b newsroom.Bounce) (about reported, err error) {
+	issues := make([]string, 0, len(b.MessageIDs))
+	ids := make([]string, 0, len(b.MessageIDs))
+	for _, id := range b.MessageIDs {
+		local, _, _ := strings.Cut(id, "@")
+		ids = append(ids, local)
+		if rest, ok := strings.CutPrefix(local, "d."); ok {
+			if end := strings.LastIndexByte(rest, '.'); end > 0 {
+				issues = append(issues, rest[:end])
+			}
+		}
+	}
+	err = pgx.ErrNoRows
+	if len(b.Tokens) > 0 {
+		err = s.db.QueryRow(ctx, sqlMailOfToken, args{"tokens": b.Tokens}).Scan(&about.issue, &about.subscriber)
+	}
+	if errors.Is(err, pgx.ErrNoRows) && len(issues) > 0 {
+		err = s.db.QueryRow(ctx, sqlMailOfMessage, args{"issues": issues, "ids": ids}).Scan(&about.issue, &about.subscriber)
+	}
+	if errors.Is(err, pgx.ErrNoRows) && len(b.Tokens)+len(ids) > 0 {
+		err = s.db.QueryRow(ctx, sqlLetterOfReport, args{"tokens": orEmpty(b.Tokens), "ids": ids}).
+			Scan(&about.letter, &about.kind, &about.user, &about.article, &about.askID)
+	}
+	return about, notFound(err)
+}
+
+const sqlKeepBounce = `
+	INSERT INTO bounces (issue_id, subscriber_id, letter_id, kind, report, at, via, status, code, said)
+	VALUES (@issue, @subscriber, @letter, @kind, @report, @at, @via, @status, @code, @said)
+	ON CONFLICT (issue_id, subscriber_id, letter_id, kind, report) DO NOTHING`
+
+// keep writes a report down; false: it was there already.
+func (s *Store) keep(ctx context.Context, tx pgx.Tx, about reported, b newsroom.Bounce) (bool, error) {
+	tag, err := tx.Exec(ctx, sqlKeepBounce, args{
+		"issue": about.issue, "subscriber": about.subscriber, "letter": about.letter, "kind": b.Kind, "report": b.Report, "at": s.now().UTC(),
+		"via": b.Via, "status": firstRunes(b.Status, 20), "code": b.Code, "said": firstRunes(text.Line(b.Said), 300),
+	})
+	return tag.RowsAffected() == 1, err
+}
+
+const (
+	sqlReportedMail = `SELECT email FROM mail_deliveries WHERE issue_id = @issue AND subscriber_id = @subscriber FOR UPDATE`
+	sqlMailBounced  = `
+	UPDATE mail_deliveries d SET state = @state, next_attempt = NULL, done_at = coalesce(d.done_at, @at), smtp_stage = 'bounce',
+	  smtp_code = @code, enhanced = @status, reply = @said
+	FROM (SELECT state FROM mail_deliveries WHERE issue_id = @issue AND subscriber_id = @subscriber) was
+	WHERE d.issue_id = @issue AND d.subscriber_id = @subscriber AND d.state IN ('dot', 'sent', 'in_doubt', 'in_doubt_resent')
+	RETURNING was.state`
+	sqlSoftIssues = `
+	SELECT count(DISTINCT issue_id)::int FROM bounces
+	WHERE subscriber_id = @subscriber AND kind = 'soft' AND NOT spent AND at > @since`
+)
+
+// mailBounced acts on a report about a newsletter; false: it was there already. The subscriber is locked first, then the issue, then
+// the row: as everybody does who changes them together.
+func (s *Store) mailBounced(ctx context.Context, tx pgx.Tx, about reported, b newsroom.Bounce, limit newsroom.BounceLimit) (bool, error) {
+	u, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": about.subscriber}))
+	if ignoreNotFound(err) != nil {
+		return false, err
+	}
+	issue, err := scanIssue(tx.QueryRow(ctx, sqlLockIssue, args{"id": about.issue}))
+	if err != nil {
+		return false, err
+	}
+	var email string
+	if err := tx.QueryRow(ctx, sqlReportedMail, args{"issue": about.issue, "subscriber": about.subscriber}).Scan(&email); err != nil {
+		return false, notFound(err)
+	}
+	if b.Kind == newsroom.BounceHard && elsewhere(b.Recipient, email) {
+		b.Kind = newsroom.BounceSoft // where the mail was forwarded to does not exist: the address itself does
+	}
+	if taken, err := s.keep(ctx, tx, about, b); err != nil || !taken {
+		return false, err
+	}
+	if b.Kind.Failed() {
+		if err := s.uncount(ctx, tx, about, b); err != nil {
+			return false, err
+		}
+	}
+	if u.ID == "" { // the person is gone from the books
+		return true, nil
+	}
+	switch b.Kind { //nolint:exhaustive // the others say nothing about the person
+	case newsroom.BounceHard:
+		err = s.suppress(ctx, tx, u.mac, scopeAll, suppressedHard)
+	case newsroom.BounceSoft:
+		var failed int
+		since := s.now().UTC().AddDate(0, 0, -limit.Days)
+		err = tx.QueryRow(ctx, sqlSoftIssues, args{"subscriber": about.subscriber, "since": since}).Scan(&failed)
+		if err == nil && limit.Issues > 0 && failed >= limit.Issues {
+			err = s.suppress(ctx, tx, u.mac, scopeBulk, suppressedSoft)
+		}
+	case newsroom.BounceComplaint:
+		err = s.complained(ctx, tx, u, issue)
+	}
+	return true, err
+}
+
+// elsewhere reports whether a report is about another address than the mail went to.
+func elsewhere(recipient, email string) bool {
+	return recipient != "" && email != "" && text.EmailKey(recipient) != text.EmailKey(email)
+}
+
+const (
+	sqlLockedCounts = `SELECT counts FROM mail_issues WHERE id = @id`
+	sqlKeepCounts   = `UPDATE mail_issues SET counts = @counts WHERE id = @id`
+)
+
+// uncount moves a mail that came back to where the equation of its issue has it, in the closed issue's counts too. What has not
+// reached its dot stays as it is.
+func (s *Store) uncount(ctx context.Context, tx pgx.Tx, about reported, b newsroom.Bounce) error {
+	to := newsroom.DeliveryHard
+	if strings.HasPrefix(b.Status, "4.") {
+		to = newsroom.DeliveryExpired // given up elsewhere
+	}
+	var was newsroom.DeliveryState
+	err := tx.QueryRow(ctx, sqlMailBounced, args{
+		"issue": about.issue, "subscriber": about.subscriber, "state": string(to), "at": s.now().UTC(), "code": b.Code,
+		"status": firstRunes(b.Status, 20), "said": firstRunes(text.Line(b.Said), 300),
+	}).Scan(&was)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var counts *newsroom.IssueCounts
+	if err := tx.QueryRow(ctx, sqlLockedCounts, args{"id": about.issue}).Scan(&counts); err != nil || counts == nil {
+		return err
+	}
+	if was == newsroom.DeliverySent {
+		counts.Sent--
+	} else {
+		counts.InDoubt--
+	}
+	if to == newsroom.DeliveryExpired {
+		counts.Expired++
+	} else {
+		counts.Hard++
+	}
+	counts.Bounced++
+	_, err = tx.Exec(ctx, sqlKeepCounts, args{"id": about.issue, "counts": toJSON(counts)})
+	return err
+}
+
+// complained ends a subscription without a word, since the reader calls our mails spam, and pauses an issue of which too many say so.
+func (s *Store) complained(ctx context.Context, tx pgx.Tx, u sub, issue newsroom.Issue) error {
+	if u.State == newsroom.SubscriberConfirmed || u.State == newsroom.SubscriberRequested {
+		sections, err := s.endLists(ctx, tx, u)
+		if err != nil {
+			return err
+		}
+		proof := newsroom.Proof{Source: "complaint"}
+		if _, err := s.consented(ctx, tx, u.ID, actLeft, s.now().UTC(), proof, map[string]any{"sections": orEmpty(sections), "all": true}); err != nil {
+			return err
+		}
+	}
+	if err := s.suppress(ctx, tx, u.mac, scopeBulk, suppressedComplaint); err != nil {
+		return err
+	}
+	return s.guardComplaints(ctx, tx, issue)
+}
+
+const (
+	sqlComplaints = `
+	SELECT (SELECT count(DISTINCT subscriber_id)::int FROM bounces WHERE issue_id = @id AND kind = 'complaint'),
+	  (SELECT count(*)::int FROM mail_deliveries WHERE issue_id = @id AND dot_at IS NOT NULL),
+	  EXISTS (SELECT FROM alerts WHERE id = 'complaints/' || @id)`
+)
+
+// guardComplaints pauses an issue the first time too many of its readers complain. A person may resume it; it is not paused for
+// this again.
+func (s *Store) guardComplaints(ctx context.Context, tx pgx.Tx, issue newsroom.Issue) error {
+	var complaints, sent int
+	var told bool
+	if err := tx.QueryRow(ctx, sqlComplaints, args{"id": issue.ID}).Scan(&complaints, &sent, &told); err != nil {
+		return fmt.Errorf("complaints of issue %s: %w", issue.ID, err)
+	}
+	if told || !newsroom.TooManyComplaints(complaints, sent) {
+		return nil
+	}
+	if err := s.pause(ctx, tx, issue.ID, "", "complaints"); err != nil {
+		return err
+	}
+	return s.alert(ctx, tx, "complaints/"+issue.ID, "complaints", map[string]any{"issue_id": issue.ID, "complaints": complaints, "sent": sent})
+}
+
+const sqlLetterBounced = `
+	UPDATE letters SET state = @state, next_attempt = NULL, done_at = coalesce(done_at, @at), smtp_stage = 'bounce', smtp_code = @code,
+	  enhanced = @status, reply = @said
+	WHERE id = @id AND state IN ('dot', 'sent', 'in_doubt', 'in_doubt_resent')`
+
+// letterBounced acts on a report about a letter; false: it was there already. Whom the newsroom's work waits for must not be cut off
+// by a report: somebody is told instead.
+func (s *Store) letterBounced(ctx context.Context, tx pgx.Tx, about reported, b newsroom.Bounce) (bool, error) {
+	if taken, err := s.keep(ctx, tx, about, b); err != nil || !taken {
+		return false, err
+	}
+	if b.Kind.Failed() {
+		to := newsroom.DeliveryHard
+		if strings.HasPrefix(b.Status, "4.") {
+			to = newsroom.DeliveryExpired
+		}
+		if _, err := tx.Exec(ctx, sqlLetterBounced, args{
+			"id": about.letter, "state": string(to), "at": s.now().UTC(), "code": b.Code, "status": firstRunes(b.Status, 20),
+			"said": firstRunes(text.Line(b.Said), 300),
+		}); err != nil {
+			return false, err
+		}
+	}
+	if about.user == "" || (!b.Kind.Failed() && b.Kind != newsroom.BounceComplaint) {
+		return true, nil
+	}
+	return true, s.alert(ctx, tx, "letter_bounced/"+about.letter, "letter_bounced", map[string]any{
+		"letter": about.kind, "user_id": about.user, "article_id": about.article, "ask_id": about.askID, "kind": b.Kind, "status": b.Status,
+	})
+}
+
+const sqlLeaveVersion = `SELECT key_version FROM mail_deliveries WHERE issue_id = @issue AND subscriber_id = @subscriber`
+
+// leaveByMail does what the leave link of the same mail does: the mail programs that know no link write to an address instead.
+func (s *Store) leaveByMail(ctx context.Context, about reported) (newsroom.BounceResult, error) {
+	r := newsroom.BounceResult{Outcome: newsroom.BounceAgain, SubscriberID: about.subscriber}
+	var version int
+	if err := s.db.QueryRow(ctx, sqlLeaveVersion, args{"issue": about.issue, "subscriber": about.subscriber}).Scan(&version); err != nil {
+		return r, fmt.Errorf("leave by mail: %w", notFound(err))
+	}
+	token := s.leaveToken(about.issue, about.subscriber, version)
+	before, err := s.Leaving(ctx, token)
+	if err != nil {
+		return r, err
+	}
+	if before.State != newsroom.SubscriberConfirmed || !before.Still {
+		return r, nil
+	}
+	if _, err := s.Leave(ctx, token, false, newsroom.Proof{Source: "mail"}); err != nil {
+		return r, err
+	}
+	r.Outcome = newsroom.BounceTaken
+	return r, s.TallyBounce(ctx, string(newsroom.BounceLeave))
+}
+
+const sqlTally = `
+	INSERT INTO bounce_days (day, what, n) VALUES (@day, @what, 1) ON CONFLICT (day, what) DO UPDATE SET n = bounce_days.n + 1`
+
+func (s *Store) tally(ctx context.Context, tx pgx.Tx, what string) error {
+	_, err := tx.Exec(ctx, sqlTally, args{"day": s.now().UTC(), "what": what})
+	return err
+}
+
+// TallyBounce counts a mail that came back and caused nothing: unknown, ignored.
+func (s *Store) TallyBounce(ctx context.Context, what string) error {
+	if err := s.tx(ctx, func(tx pgx.Tx) error { return s.tally(ctx, tx, what) }); err != nil {
+		return fmt.Errorf("count returned mail: %w", err)
+	}
+	return nil
+}
