@@ -231,6 +231,44 @@ func words(s string) []string {
 	return list
 }
 
+// An approval mail leads to one page and to nothing else that does anything: no link approves or rejects (mail.md (c)). Who is only
+// told is not asked.
+func TestApprovalMailsHaveOneLink(t *testing.T) {
+	t.Parallel()
+	c := testComposer(t)
+	for _, tag := range locale.Tags() {
+		for _, kind := range []newsroom.LetterKind{newsroom.LetterApproval, newsroom.LetterApprovalSoon, newsroom.LetterApprovalOverdue, newsroom.LetterSecondSign} {
+			v := sampleLetter(kind, tag)
+			m, err := c.Compose(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain, markup := bodies(t, m.Raw)
+			links := map[string]bool{}
+			for _, found := range hrefOf.FindAllStringSubmatch(headOf.ReplaceAllString(markup, ""), -1) {
+				links[html.UnescapeString(found[1])] = true
+			}
+			delete(links, sampleOffice.URL) // who writes, at the foot
+			if len(links) != 1 || !links[v.Link] || strings.Count(plain, "https://") != 2 || !slices.Contains(strings.Fields(plain), v.Link) {
+				t.Errorf("%s %s leads to %v:\n%s", tag, kind, links, plain)
+			}
+		}
+	}
+	for kind, asks := range map[newsroom.LetterKind]string{newsroom.LetterApprovalSoon: "chờ đồng chí xem xét", newsroom.LetterApprovalOverdue: "dành riêng cho đồng chí"} {
+		v := sampleLetter(kind, "vi")
+		for _, told := range []bool{false, true} {
+			v.Told = told
+			m, err := c.Compose(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if plain, _ := bodies(t, m.Raw); strings.Contains(plain, asks) == told {
+				t.Errorf("%s, told %v:\n%s", kind, told, plain)
+			}
+		}
+	}
+}
+
 func TestHTMLIsFitForMail(t *testing.T) {
 	t.Parallel()
 	for name, m := range every(t) {

@@ -82,6 +82,7 @@ func sampleLetter(kind newsroom.LetterKind, tag string) newsroom.LetterView {
 		v.ToName, v.ToTitle = "Phạm Thị Lan", "Biên tập viên"
 	case newsroom.LetterApprovalOverdue, newsroom.LetterReviewOverdue:
 		v.Left = -2 * time.Hour
+		v.Behalf = "Đỗ Văn Sơn"
 	case newsroom.LetterChanges, newsroom.LetterRejected:
 		v.Move, v.Code = newsroom.MoveRequestChanges, newsroom.ReasonQuality
 		v.Reason = "Bổ sung nguồn số liệu ở đoạn 3.\nLược bỏ số điện thoại cá nhân ở đoạn cuối."

@@ -78,7 +78,7 @@ func (s *Store) Invite(ctx context.Context, by newsroom.Person, userID string, k
 		if err != nil {
 			return err
 		}
-		if !p.Active || (kind == newsroom.LinkPIN && !p.Is(newsroom.RoleLeader)) {
+		if !p.Active || (kind == newsroom.LinkPIN && !p.HoldsPIN()) {
 			return newsroom.ErrForbidden
 		}
 		if letterID, err = s.accountLink(ctx, tx, kind, letterKind, userID, inviteLife); err != nil {

@@ -60,7 +60,7 @@ func (s *Store) AskByToken(ctx context.Context, token string) (newsroom.AskView,
 	if v.Person, err = s.person(ctx, s.db, v.Ask.Seat.Person); err != nil {
 		return v, err
 	}
-	if v.Over == "" && !v.Person.Is(newsroom.RoleLeader) {
+	if v.Over == "" && !v.Ask.AnsweredBy(v.Person) {
 		v.Over = "expired"
 	}
 	calendar, err := s.calendar(ctx, s.db)

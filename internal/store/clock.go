@@ -114,30 +114,30 @@ func (s *Store) remindOffice(ctx context.Context, tx pgx.Tx, c *change, mark int
 	return s.dueLetters(ctx, tx, c, kind, mark, people, asks)
 }
 
-// escalate asks the deputies too; where there is nobody else to ask, chief and admins are told.
+// escalate asks the deputies too, where none of them can answer the chief, then the admins; the links of those who were asked first
+// stay good, and the first decision wins. Where nobody at all is left, chief and admins are told.
 func (s *Store) escalate(ctx context.Context, tx pgx.Tx, c *change, asked map[string]string) error {
-	office := c.sit.Policy.Steps[c.step].Office
-	deputies, err := s.deputies(ctx, tx, office, c.now)
+	groups, err := s.standIns(ctx, tx, c.sit.Policy.Steps[c.step].Office, c.sit.Waiting(), c.now)
 	if err != nil {
 		return err
 	}
-	var seats []newsroom.Seat
-	for _, d := range deputies {
-		answered := slices.ContainsFunc(c.sit.Verdicts, func(v newsroom.Verdict) bool { return v.Person == d && v.Step == c.step })
-		if asked[d] == "" && !answered {
-			seats = append(seats, newsroom.Seat{Office: office, Person: d})
-		}
-	}
-	seats = c.sit.Policy.Asked(c.step, seats, c.sit.Article.AuthorID, c.sit.Article.ForwardedBy)
 	asking := *c
 	asking.n = c.sit.Article.Clock.ID // the letter says when it was sent up
-	for _, seat := range seats {
-		if err := s.ask(ctx, tx, &asking, seat, true); err != nil {
-			return err
+	for _, group := range groups {
+		seats := slices.DeleteFunc(group, func(seat newsroom.Seat) bool {
+			return asked[seat.Person] != "" || slices.ContainsFunc(c.sit.Verdicts, func(v newsroom.Verdict) bool {
+				return v.Person == seat.Person && v.Step == c.step
+			})
+		})
+		seats = c.sit.Policy.Asked(c.step, seats, c.sit.Article.AuthorID, c.sit.Article.ForwardedBy)
+		for _, seat := range seats {
+			if err := s.ask(ctx, tx, &asking, seat, true); err != nil {
+				return err
+			}
 		}
-	}
-	if len(seats) > 0 {
-		return nil
+		if len(seats) > 0 {
+			return nil
+		}
 	}
 	alarmed, err := s.alarmed(ctx, tx)
 	if err != nil {
@@ -151,7 +151,7 @@ func (s *Store) dueLetters(ctx context.Context, tx pgx.Tx, c *change, kind newsr
 	for _, person := range unique(people) {
 		if err := s.writeLetter(ctx, tx, letter{
 			ID: fmt.Sprintf("%s/%s/%d.%d/%s", kind, a.ID, a.Clock.ID, mark, person), Kind: kind, UserID: person, ArticleID: a.ID,
-			AskID: asks[person], N: c.n, Data: map[string]any{"mark": mark},
+			AskID: asks[person], N: a.Clock.ID, Data: map[string]any{"mark": mark}, // it says when the clock began: sent up, submitted
 		}, c.out); err != nil {
 			return err
 		}

@@ -55,6 +55,46 @@ func TestApprovalLetterSaysWhatIsAsked(t *testing.T) {
 	}
 }
 
+// Reminders carry the working link of whoever is asked; who is only told gets the article's page; a stand-in reads for whom to sign.
+func TestReminderLettersCarryTheLink(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id := d.upTo(t, story("Chờ đến quá hạn"), newsroom.StageAwaitingApproval)
+	first := d.view(t, d.letter(t, id, newsroom.LetterApproval, d.leader))
+	for range 4 {
+		d.clock.forward(24 * time.Hour)
+		if _, err := d.SettleDue(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late := d.view(t, d.letter(t, id, newsroom.LetterApprovalOverdue, d.leader))
+	if late.Link != first.Link || late.Told || late.Thread != first.Thread || late.Left > 0 || !late.At.Equal(*first.At) || late.MessageID == first.MessageID {
+		t.Errorf("to the leader: %+v", late)
+	}
+	token := late.Link[strings.LastIndexByte(late.Link, '/')+1:]
+	if v, err := d.AskByToken(t.Context(), token); err != nil || v.Over != "" {
+		t.Errorf("the reminder's link is dead: %q, %v", v.Over, err)
+	}
+	deputy := d.view(t, d.letter(t, id, newsroom.LetterApproval, d.deputy))
+	if deputy.Behalf != d.leader.Name || deputy.Link == first.Link || !strings.Contains(deputy.Link, "/duyet/") {
+		t.Errorf("to the deputy: %+v", deputy)
+	}
+	other := d.upTo(t, story("Nhắc người trình"), newsroom.StageAwaitingApproval)
+	d.clock.forward(6*time.Hour + 20*time.Minute)
+	if _, err := d.SettleDue(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	d.clock.forward(24 * time.Hour)
+	if _, err := d.SettleDue(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	for _, letter := range strings.Fields(d.scalar(t, `SELECT string_agg(id, ' ') FROM letters WHERE article_id = $1 AND user_id = $2 AND kind LIKE 'approval_%'`, other, d.reviewer.ID)) {
+		if v := d.view(t, letter); !v.Told || strings.Contains(v.Link, "/duyet/") {
+			t.Errorf("to the reviewer who forwarded: %+v", v)
+		}
+	}
+}
+
 func TestLettersAfterADecision(t *testing.T) {
 	t.Parallel()
 	d := newNewsdesk(t)

@@ -414,6 +414,9 @@ func TestRemindersComeOnceAndTheDeputyIsAskedToo(t *testing.T) {
 	if got := kinds(); !strings.Contains(got, "decided_elsewhere lanh-dao@vankhe.example") {
 		t.Errorf("the first one asked is not told: %s", got)
 	}
+	if got := d.scalar(t, `SELECT capacity || ' ' || on_behalf_of FROM decisions WHERE article_id = $1`, id); got != "deputy "+d.leader.ID {
+		t.Errorf("on record: %s", got)
+	}
 }
 
 func TestRefusalsLeaveNoTrace(t *testing.T) {

@@ -179,25 +179,45 @@ func (s *Store) seats(ctx context.Context, q querier, offices []string, at time.
 	return list, nil
 }
 
-// The office's deputies; where it has none the chief's office.
-const sqlDeputies = `
-	WITH standing AS (
-	  SELECT h.*, o.chief FROM office_holders h JOIN offices o ON o.id = h.office_id
-	  JOIN users u ON u.id = h.user_id AND u.active AND 'leader' = ANY (u.roles)
-	  WHERE h.from_at <= @at AND (h.to_at IS NULL OR h.to_at > @at)),
-	deputies AS (SELECT user_id FROM standing WHERE office_id = @office AND deputy)
-	SELECT user_id FROM deputies
-	UNION
-	SELECT user_id FROM standing WHERE chief AND office_id <> @office AND NOT EXISTS (SELECT FROM deputies)`
+const (
+	sqlDeputies = `
+	SELECT h.user_id FROM office_holders h JOIN users u ON u.id = h.user_id AND u.active AND 'leader' = ANY (u.roles)
+	WHERE h.office_id = @office AND h.deputy AND h.from_at <= @at AND (h.to_at IS NULL OR h.to_at > @at) ORDER BY h.from_at, h.user_id`
+	sqlChief = `SELECT id FROM offices WHERE chief`
+)
 
-// deputies lists who is asked too when an office's time is over, none where it has neither a deputy nor a chief above it.
-func (s *Store) deputies(ctx context.Context, q querier, office string, at time.Time) ([]string, error) {
+// standIns lists who may be asked too when an office's time is over, one group after the other: its deputies, who sign for behalf;
+// where none of them can, the chief; then the admins (domain.md §3).
+func (s *Store) standIns(ctx context.Context, q querier, office, behalf string, at time.Time) ([][]newsroom.Seat, error) {
 	rows, _ := q.Query(ctx, sqlDeputies, args{"office": office, "at": at})
-	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	deputies, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return nil, fmt.Errorf("deputies of office %s: %w", office, err)
 	}
-	return list, nil
+	rows, _ = q.Query(ctx, sqlChief)
+	offices, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("the chief's office: %w", err)
+	}
+	chiefs, err := s.seats(ctx, q, offices, at)
+	if err != nil {
+		return nil, err
+	}
+	admins, err := s.others(ctx, q, newsroom.RoleAdmin, "")
+	if err != nil {
+		return nil, fmt.Errorf("admins: %w", err)
+	}
+	groups := make([][]newsroom.Seat, 3)
+	for _, person := range deputies {
+		groups[0] = append(groups[0], newsroom.Seat{Office: office, Person: person, OnBehalfOf: behalf})
+	}
+	for _, seat := range chiefs {
+		groups[1] = append(groups[1], newsroom.Seat{Office: office, Person: seat.Person, OnBehalfOf: seat.OnBehalfOf})
+	}
+	for _, person := range admins {
+		groups[2] = append(groups[2], newsroom.Seat{Office: office, Person: person})
+	}
+	return groups, nil
 }
 
 const sqlRoundAsks = `

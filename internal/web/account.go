@@ -84,11 +84,13 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, me newsroom
 	if me.Is(newsroom.RoleAdmin) {
 		page.Scopes = append(page.Scopes, newsroom.ScopeAdmin)
 	}
-	if me.Is(newsroom.RoleLeader) {
-		page.Scopes = append(page.Scopes, newsroom.ScopeDecide)
+	if me.HoldsPIN() {
 		if page.Devices, err = s.Store.Devices(ctx, me.ID); err != nil {
 			return err
 		}
+	}
+	if me.Is(newsroom.RoleLeader) {
+		page.Scopes = append(page.Scopes, newsroom.ScopeDecide)
 		if page.Offices, page.Leaders, err = s.ownOffices(r, me); err != nil {
 			return err
 		}
@@ -164,7 +166,7 @@ func (s *Server) postAccount(w http.ResponseWriter, r *http.Request, me newsroom
 		done = "flash.password_changed"
 		err = s.Store.SetPassword(ctx, me.ID, r.PostFormValue("password"), s.sessionHash(r))
 	case "pin":
-		if !me.Is(newsroom.RoleLeader) {
+		if !me.HoldsPIN() {
 			return newsroom.ErrForbidden
 		}
 		if wrong, err = s.provePassword(r, me, "pin_password"); err != nil || len(wrong) > 0 {
