@@ -50,6 +50,7 @@ type decidePage struct {
 	Second    bool               // a second signature is asked for
 	Closed    bool               // nothing is asked any more: the outcome is shown
 	Why       string             // sentence of what became of the question
+	Said      *said              // the decision that was given; nil: none was
 	Nonce     string
 	Seen      string // proof that the PIN was given to read, good for nonceLife in this browser
 	RequestID string
@@ -139,7 +140,9 @@ func (s *Server) decidePage(w http.ResponseWriter, r *http.Request) (*decidePage
 	}
 	page.Hidden = ask.Policy.BodyAfterPIN && !page.Trusted && !ask.Live
 	if page.Closed {
-		page.Why = s.whyClosed(r, ask)
+		if page.Why = s.whyClosed(r, ask); page.Why == "" {
+			page.Said = s.said(r, ask)
+		}
 		own := ask.Own != nil && ask.Own.Move == newsroom.MoveApprove
 		page.CanUndo = own && ask.Article.UndoUntil != nil && ask.Article.UndoUntil.After(s.Now())
 		page.CanTake = own && ask.Live
@@ -244,6 +247,39 @@ func (s *Server) whyClosed(r *http.Request, ask newsroom.AskView) string {
 		return l.T(key)
 	}
 	return l.T("refused.token_dead")
+}
+
+// said is a decision as its page tells it: who decided and when, and when readers saw it.
+type said struct{ Icon, Text, Day, Behalf, Reason, Ahead string }
+
+// said tells this person's own decision, else the one that settled the question; nil where there is neither.
+func (s *Server) said(r *http.Request, ask newsroom.AskView) *said {
+	d := ask.Own
+	if d == nil {
+		d = ask.Decision
+	}
+	if d == nil {
+		return nil
+	}
+	l := s.lang(r)
+	told := &said{Icon: "good", Day: l.T("decide.at", "date", l.Date(d.At)), Behalf: d.OnBehalfOf, Reason: d.Reason}
+	if d.Move == newsroom.MoveRequestChanges || d.Move == newsroom.MoveReject {
+		told.Icon = "return"
+	}
+	told.Text = l.T("decide.done_"+string(d.Move), "name", d.By, "time", l.Time(d.At))
+	a := ask.Article
+	switch at := d.ReleasedAt; {
+	case at != nil && l.Date(*at) == l.Date(d.At):
+		told.Text = l.T("decide.released_at", "said", told.Text, "time", l.Time(*at))
+	case at != nil:
+		told.Text = l.T("decide.released_at", "said", told.Text, "time", l.MailTime(*at))
+	case a.Stage != newsroom.StageApproved && a.Stage != newsroom.StageScheduled:
+	case a.Frozen:
+		told.Ahead = l.T("decide.release_held")
+	case a.ReleaseDue != nil:
+		told.Ahead = l.T("decide.release_due", "time", l.MailTime(*a.ReleaseDue))
+	}
+	return told
 }
 
 // creditLines are the lines under an article that the checks read.

@@ -42,8 +42,8 @@ func chromium(t *testing.T) context.Context {
 	return ctx
 }
 
-// press is how a machine sends a form of the page that is shown: it opens what is folded, answers every question with what it
-// finds (but knows no PIN), turns validation off and presses. It returns how many ways of sending the page has.
+// press is how a machine sends a form of the page that is shown: it opens what is folded, ticks and chooses, writes something into
+// every field but the PIN's, turns validation off and presses. It returns how many ways of sending the page has.
 const press = `(which => {
 	document.querySelectorAll('details').forEach(d => d.open = true);
 	const ways = [];
@@ -55,6 +55,7 @@ const press = `(which => {
 			const fill = () => {
 				form.querySelectorAll('input[type=checkbox]').forEach(c => c.checked = true);
 				form.querySelectorAll('textarea').forEach(a => a.value = 'Quét tự động');
+				form.querySelectorAll('input:not([type]), input[type=text], input[type=tel], input[type=number]').forEach(i => i.value = '12345');
 				form.querySelectorAll('select').forEach(s => s.selectedIndex = s.options.length - 1);
 				if (choice) choice.checked = true;
 			};
@@ -86,7 +87,7 @@ func TestBrowserThatPressesEverythingChangesNothing(t *testing.T) {
 	before := d.dump()
 	for name, path := range map[string]string{
 		"the question": d.link(open, d.leader), "the undo": d.link(undoable, d.leader), "the withdrawal": d.link(live, d.leader),
-		"the second signature": d.link(withdrawn, d.second), "the hidden text": d.link(hidden, d.leader),
+		"the second signature": d.link(withdrawn, d.second), "the hidden text": d.link(hidden, d.leader), "not me": d.notMeLink(d.leader),
 	} {
 		at := func(which int) (ways int) {
 			t.Helper()
@@ -116,8 +117,10 @@ func TestBrowserThatPressesEverythingChangesNothing(t *testing.T) {
 			at(which)
 		}
 	}
-	if posts := strings.Count(d.log.String(), `route="POST /duyet/{token}"`); posts < 20 {
-		t.Fatalf("only %d forms were sent", posts)
+	for route, want := range map[string]int{"POST /duyet/{token}": 20, "POST /khong-phai-toi/{token}": 6} {
+		if posts := strings.Count(d.log.String(), fmt.Sprintf("route=%q", route)); posts < want {
+			t.Fatalf("only %d forms were sent by %s", posts, route)
+		}
 	}
 	d.unchanged(before)
 }

@@ -1,7 +1,11 @@
 package web
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -12,9 +16,11 @@ import (
 // notMePage is what pages/notme.html shows.
 type notMePage struct {
 	newsroom.Disowned
-	Token  string
-	Done   bool
-	Errors formErrors
+	Token   string
+	Number  string // to be typed: what no machine does that presses everything
+	NotMine bool   // "not me" is chosen already
+	Done    bool
+	Errors  formErrors
 }
 
 // getNotMe handles GET /khong-phai-toi/{token}: it shows the decision and writes nothing.
@@ -32,12 +38,19 @@ func (s *Server) notMePage(r *http.Request) (notMePage, error) {
 	if err == nil && !r.URL.Query().Has("lang") {
 		setLang(r, locale.For(d.Person.Locale))
 	}
-	return notMePage{Disowned: d, Token: token, Done: d.Used}, err
+	return notMePage{Disowned: d, Token: token, Number: numberOf(d.LinkID), Done: d.Used}, err
+}
+
+// numberOf is three digits that a page asks to type, always the same for one link. They keep no secret: they tell a person from a
+// program that fills in forms.
+func numberOf(link string) string {
+	sum := sha256.Sum256([]byte(link))
+	return strconv.Itoa(100 + int(binary.BigEndian.Uint32(sum[:])%900))
 }
 
 // postNotMe handles POST /khong-phai-toi/{token}: the decision was not the leader's. Before the release it freezes it; afterwards
-// chief and admins are told and decide. Trusted phones and the PIN are void either way. The token and the answer to one question are
-// enough: it only stops things, and speed counts. A machine that submits the form as it finds it answers nothing.
+// chief and admins are told and decide. Trusted phones and the PIN are void either way. The token, an answer and a number that is
+// typed are enough: it only stops things, and speed counts. A machine that presses everything types no number.
 func (s *Server) postNotMe(w http.ResponseWriter, r *http.Request) error {
 	page, err := s.notMePage(r)
 	if err != nil {
@@ -48,6 +61,11 @@ func (s *Server) postNotMe(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch r.PostFormValue("who") {
 	case "not_me":
+		if strings.TrimSpace(r.PostFormValue("number")) != page.Number {
+			page.NotMine = true
+			page.Errors.add(s.lang(r), "number", "notme.type_wrong", "number", page.Number)
+			return s.render(w, r, http.StatusUnprocessableEntity, "notme", page)
+		}
 	case "me":
 		return s.render(w, r, http.StatusOK, "notme", page)
 	default:

@@ -49,7 +49,7 @@ func TestTwoTapsDecide(t *testing.T) {
 	p := d.phone()
 	p.open(d.link(first, d.leader)).shows(200, "Xã Vân Khê ký kết", "Đã kiểm tra số liệu", "Phạm Thị Lan", "Hạn xử lý", `autocomplete="off"`)
 	p.decide(d.link(first, d.leader), "approve", "pin", leaderPIN, "trust", "1").
-		shows(200, "Đồng chí Trần Văn Minh đã phê duyệt", "Bài được đăng lúc", "Rút bài đã đăng")
+		shows(200, "Đồng chí Trần Văn Minh đã phê duyệt lúc 15:3", ", đăng lúc 15:3", "Rút bài đã đăng")
 	if d.stage(first) != newsroom.StageReleased {
 		t.Fatalf("the article is %s", d.stage(first))
 	}
@@ -194,16 +194,49 @@ func TestReplayShowsWhoDecidedAndChangesNothing(t *testing.T) {
 	path := d.link(id, d.leader)
 	p := d.phone().open(path)
 	form := p.form("move", "approve", "pin", leaderPIN)
-	p.post(path, form).shows(200, "Đồng chí Trần Văn Minh đã phê duyệt", "Bài được đăng lúc")
+	p.post(path, form).shows(200, "Đồng chí Trần Văn Minh đã phê duyệt lúc 15:3", ", đăng lúc 15:3")
 	before := d.dump()
 	for range 5 {
-		p.post(path, form).shows(200, "Đồng chí Trần Văn Minh đã phê duyệt", "Bài được đăng lúc")
+		p.post(path, form).shows(200, "Đồng chí Trần Văn Minh đã phê duyệt lúc 15:3", ", đăng lúc 15:3")
 		form.Set("move", "reject")
 		d.phone().open(path).shows(200, "đã phê duyệt")
 	}
 	stranger := d.phone().open(path)
 	stranger.post(path, stranger.form("move", "approve", "pin", leaderPIN)).shows(200, "đã phê duyệt")
 	d.unchanged(before)
+}
+
+// The same link tells, from the decision on, who decided and when, and when readers saw it; whoever else was asked reads the same.
+func TestOutcomeIsToldAtTheSameLink(t *testing.T) {
+	t.Parallel()
+	d := newLinkDesk(t)
+	if err := d.Seat(t.Context(), d.admin, "ban-bien-tap", d.second.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	d.policy(func(p *newsroom.Policy) { p.CoolingOffMinutes = 1 })
+	d.clock.forward(time.Date(2026, 10, 5, 9, 12, 0, 0, newsroom.Zone).Sub(d.clock.now()))
+	id := d.sent(ruralStory()) // two minutes pass
+	d.phone().decide(d.link(id, d.leader), "approve", "pin", leaderPIN).
+		shows(200, "Đồng chí Trần Văn Minh đã phê duyệt lúc 09:14</h1>", "Ngày 05/10/2026", "Bài sẽ được đăng lúc 09 giờ 15")
+	d.clock.forward(time.Minute)
+	if _, err := d.SettleDue(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []newsroom.Person{d.leader, d.second} {
+		d.phone().open(d.link(id, who)).shows(200, "Đồng chí Trần Văn Minh đã phê duyệt lúc 09:14, đăng lúc 09:15</h1>")
+		d.phone().open(d.link(id, who)+"?lang=en").shows(200, "Trần Văn Minh approved at 09:14, published at 09:15</h1>")
+	}
+	// Held for the next morning it is the whole date that counts.
+	at := time.Date(2026, 10, 6, 7, 0, 0, 0, newsroom.Zone)
+	c := ruralStory()
+	c.ReleaseAt = &at
+	later := d.sent(c)
+	d.phone().decide(d.link(later, d.leader), "approve", "pin", leaderPIN).shows(200, "lúc 09:17</h1>", "Bài sẽ được đăng lúc 07 giờ 00, ngày 06/10/2026")
+	d.clock.forward(at.Sub(d.clock.now()))
+	if _, err := d.SettleDue(t.Context(), later); err != nil {
+		t.Fatal(err)
+	}
+	d.phone().open(d.link(later, d.leader)).shows(200, "lúc 09:17, đăng lúc 07 giờ 00, ngày 06/10/2026</h1>")
 }
 
 // What became of a link is told on it, status 200, and no decision goes through.
@@ -600,6 +633,12 @@ func TestWithdrawalFromTheResultPage(t *testing.T) {
 	}
 }
 
+// typedNumber is the number that a "not me" page asks to type.
+func typedNumber(p *phone) string {
+	_, rest, _ := strings.Cut(p.page, "gõ số ")
+	return rest[:min(3, len(rest))]
+}
+
 func TestNotMe(t *testing.T) {
 	t.Parallel()
 	d := newLinkDesk(t)
@@ -610,11 +649,17 @@ func TestNotMe(t *testing.T) {
 	path := d.notMeLink(d.leader)
 	before := d.dump()
 	stranger := d.phone().open(path).shows(200, "Xã Vân Khê ký kết", "Phê duyệt", "không phải tôi")
+	number := typedNumber(stranger)
 	stranger.post(path, url.Values{}).shows(422, "chọn một câu trả lời") // what a machine sends that submits every form as it is
 	stranger.post(path, url.Values{"who": {"me"}}).shows(200, "Đồng chí có thực hiện")
 	d.unchanged(before)
-	stranger.post(path, url.Values{"who": {"not_me"}}).shows(200, "Đã ghi nhận", "được giữ lại")
+	for _, typed := range []string{"", "000", "Quét tự động", number + "1"} { // a machine that presses everything
+		stranger.post(path, url.Values{"who": {"not_me"}, "number": {typed}}).shows(422, "gõ đúng số "+number, `value="not_me" checked`)
+	}
+	d.unchanged(before)
+	stranger.post(path, url.Values{"who": {"not_me"}, "number": {" " + number}}).shows(200, "Đã ghi nhận", "được giữ lại")
 	stranger.post(path, url.Values{"who": {"not_me"}}).shows(200, "Đã ghi nhận")
+	d.phone().open(d.link(id, d.leader)).shows(200, "đã phê duyệt", "đang được giữ lại")
 	d.clock.forward(time.Hour)
 	if _, err := d.SettleDue(t.Context(), id); err != nil || d.stage(id) != newsroom.StageApproved {
 		t.Errorf("the article is %s, %v", d.stage(id), err)
@@ -633,7 +678,7 @@ func TestNotMeAfterTheRelease(t *testing.T) {
 	d.phone().decide(d.link(id, d.leader), "approve", "pin", leaderPIN).shows(200, "đã phê duyệt")
 	path := d.notMeLink(d.leader)
 	p := d.phone().open(path)
-	p.post(path, url.Values{"who": {"not_me"}}).shows(200, "Bài đã lên cổng từ trước")
+	p.post(path, url.Values{"who": {"not_me"}, "number": {typedNumber(p)}}).shows(200, "Bài đã lên cổng từ trước")
 	a, err := d.Article(t.Context(), id)
 	if err != nil || a.Public != newsroom.PublicLive {
 		t.Errorf("the page went without a leader's decision: %s, %v", a.Public, err)
@@ -671,7 +716,7 @@ func TestQuorumAndOrderAreTold(t *testing.T) {
 	d.phone().open(d.link(id, d.second)).shows(200, "Cần phê duyệt của tất cả")
 	d.phone().decide(d.link(id, d.leader), "approve", "pin", leaderPIN).shows(200, "đã phê duyệt")
 	d.phone().open(d.link(id, d.second)).shows(200, "Đồng chí Trần Văn Minh đã phê duyệt lúc")
-	d.phone().decide(d.link(id, d.second), "approve", "pin", secondPIN).shows(200, "Nguyễn Thị Hòa đã phê duyệt", "Bài được đăng lúc")
+	d.phone().decide(d.link(id, d.second), "approve", "pin", secondPIN).shows(200, "Nguyễn Thị Hòa đã phê duyệt lúc", ", đăng lúc")
 }
 
 func TestDeputySignsByLink(t *testing.T) {
