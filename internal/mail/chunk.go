@@ -3,6 +3,7 @@ package mail
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,11 @@ func (c *Courier) SendChunk(ctx context.Context, issueID string, chunk int, beat
 	fail := func(err error) (ChunkResult, error) {
 		return ChunkResult{}, fmt.Errorf("send chunk %d of issue %s: %w", chunk, issueID, err)
 	}
+	leave, err := c.limits.attend(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	defer leave()
 	lease, err := c.ledger.LeaseChunk(ctx, issueID, chunk, c.o.Now(), c.resendAfter())
 	if err != nil {
 		return fail(err)
@@ -94,11 +100,20 @@ type job struct {
 
 	mu    sync.Mutex
 	rows  []newsroom.Recipient
+	aside []*aside       // rows to domains that have a gate
+	open  bool           // rows without a gate were sent
 	died  map[string]int // by subscriber: connections that died under the mail
 	empty bool           // nothing more is due
 	count int            // lanes
 	err   error
 	pause string
+}
+
+// aside is rows that wait for the gate of their domain, while all others go.
+type aside struct {
+	domain string
+	rows   []newsroom.Recipient
+	openAt time.Time // no question before
 }
 
 // mostTries is how many connections may die under one mail before it waits like one that was refused.
@@ -113,65 +128,159 @@ func (j *job) run(ctx context.Context) {
 
 // hire adds lanes while there is enough to do and a seat is free; j.mu is held.
 func (j *job) hire(ctx context.Context) {
-	for j.count*4 < len(j.rows) && j.c.bulk.waiting.Load() == 0 && j.c.bulk.trySit() {
+	for j.count*4 < len(j.rows) && j.c.bulk.waiting.Load() == 0 {
+		if ok, err := j.c.bulk.trySit(ctx); err != nil || !ok {
+			return // one lane is enough to find out what is wrong
+		}
 		j.count++
 		j.lanes.Go(func() { j.lane(ctx, true) })
 	}
 }
 
-// take returns the next row, claiming more when none is at hand; ok is false when there is nothing (more) to do.
-func (j *job) take(ctx context.Context) (r newsroom.Recipient, ok bool) {
+// take returns the next row and when it may go, claiming more when none is at hand; ok is false when there is nothing (more) to
+// do. Rows of which only the domain's turn has not come are waited for at most a moment: then ok is true and r is nil.
+func (j *job) take(ctx context.Context) (r *parcel, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.stopped.Load() || ctx.Err() != nil {
-		return newsroom.Recipient{}, false
+		return nil, false
 	}
 	if time.Now().After(j.end) {
-		if len(j.rows) > 0 || !j.empty {
+		if len(j.rows) > 0 || len(j.aside) > 0 || !j.empty {
 			j.yielded.Store(true)
 		}
-		return newsroom.Recipient{}, false
+		return nil, false
 	}
-	if len(j.rows) == 0 && !j.empty {
-		claimed, err := j.c.ledger.Claim(ctx, j.issue.id, j.chunk, j.lease, j.c.o.Claim, j.c.o.Now())
-		if err != nil {
-			j.fail(err)
-			return newsroom.Recipient{}, false
+	r, wait, err := j.pop(ctx)
+	if r == nil && err == nil && !j.empty {
+		if err = j.claim(ctx); err == nil {
+			r, wait, err = j.pop(ctx)
 		}
-		j.rows = append(j.rows, claimed...)
-		j.empty = len(claimed) == 0
-		j.c.o.Failpoint("claimed")
-		j.hire(ctx)
 	}
-	return j.pop()
+	switch {
+	case err != nil:
+		j.fail(err)
+		return nil, false
+	case r != nil:
+		return r, true
+	case len(j.aside) == 0:
+		return nil, false
+	case j.open: // the other chunks first: who comes back for these alone stays with them
+		j.yielded.Store(true)
+		return nil, false
+	}
+	j.mu.Unlock()
+	defer j.mu.Lock()
+	return nil, sleep(ctx, min(wait, longestTurn)) == nil
+}
+
+// longestTurn is how long a lane waits for a domain's turn before it looks around.
+const longestTurn = 200 * time.Millisecond
+
+// claim takes the next rows from the ledger; j.mu is held.
+func (j *job) claim(ctx context.Context) error {
+	claimed, err := j.c.ledger.Claim(ctx, j.issue.id, j.chunk, j.lease, j.c.o.Claim, j.c.o.Now())
+	if err != nil {
+		return err
+	}
+	j.rows = append(j.rows, claimed...)
+	j.empty = len(claimed) == 0
+	j.c.o.Failpoint("claimed")
+	j.hire(ctx)
+	return nil
 }
 
 // tryTake is take without waiting for anything.
-func (j *job) tryTake() (r newsroom.Recipient, ok bool) {
+func (j *job) tryTake(ctx context.Context) *parcel {
 	if !j.mu.TryLock() {
-		return newsroom.Recipient{}, false
+		return nil
 	}
 	defer j.mu.Unlock()
 	if j.stopped.Load() || time.Now().After(j.end) {
-		return newsroom.Recipient{}, false
+		return nil
 	}
-	return j.pop()
+	r, _, err := j.pop(ctx)
+	if err != nil {
+		j.fail(err)
+	}
+	return r
 }
 
-func (j *job) pop() (newsroom.Recipient, bool) {
-	if len(j.rows) == 0 {
-		return newsroom.Recipient{}, false
+// pop returns the next row that may go, or how long until one may; j.mu is held.
+func (j *job) pop(ctx context.Context) (*parcel, time.Duration, error) {
+	wait := longestTurn
+	for _, a := range j.aside {
+		if pause := time.Until(a.openAt); pause > 0 {
+			wait = min(wait, pause)
+			continue
+		}
+		r, pause, err := j.enter(ctx, a)
+		if r != nil || err != nil {
+			return r, 0, err
+		}
+		wait = min(wait, pause)
 	}
-	r := j.rows[0]
-	j.rows = j.rows[1:]
-	return r, true
+	for len(j.rows) > 0 {
+		r := j.rows[0]
+		j.rows = j.rows[1:]
+		if j.c.limits.gate(r.Email) == nil {
+			j.open = true
+			return &parcel{Recipient: r}, 0, nil
+		}
+		a := j.queue(domainOf(r.Email))
+		if a.rows = append(a.rows, r); len(a.rows) > 1 || time.Now().Before(a.openAt) {
+			continue
+		}
+		r2, pause, err := j.enter(ctx, a)
+		if r2 != nil || err != nil {
+			return r2, 0, err
+		}
+		wait = min(wait, pause)
+	}
+	return nil, wait, nil
+}
+
+// queue is where rows to a domain wait.
+func (j *job) queue(domain string) *aside {
+	for _, a := range j.aside {
+		if a.domain == domain {
+			return a
+		}
+	}
+	a := &aside{domain: domain}
+	j.aside = append(j.aside, a)
+	return a
+}
+
+// enter takes the first row of a domain's queue if it may go.
+func (j *job) enter(ctx context.Context, a *aside) (*parcel, time.Duration, error) {
+	r := &parcel{Recipient: a.rows[0]}
+	if g := j.c.limits.gate(r.Email); g != nil { // nil: the bound was lifted meanwhile
+		p, wait, err := g.enter(ctx, j.c.o.Waits.Hold)
+		if err != nil || wait > 0 {
+			a.openAt = time.Now().Add(wait)
+			return nil, wait, err
+		}
+		r.pass = p
+	}
+	if a.rows = a.rows[1:]; len(a.rows) == 0 {
+		j.aside = slices.DeleteFunc(j.aside, func(o *aside) bool { return o == a })
+	}
+	return r, 0, nil
+}
+
+// parcel is a row on its way.
+type parcel struct {
+	newsroom.Recipient
+	pass
 }
 
 // give puts a row back that is still claimed.
-func (j *job) give(r newsroom.Recipient) {
+func (j *job) give(r *parcel) {
+	r.leave()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.rows = append(j.rows, r)
+	j.rows = append(j.rows, r.Recipient)
 }
 
 // reopen lets rows be claimed again that were given back to the ledger.
@@ -182,7 +291,7 @@ func (j *job) reopen() {
 }
 
 // patience counts a connection that died under r's mail, and reports whether the mail may be tried again at once.
-func (j *job) patience(r newsroom.Recipient) (tries int, ok bool) {
+func (j *job) patience(r *parcel) (tries int, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.died == nil {

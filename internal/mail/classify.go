@@ -15,7 +15,8 @@ type Outcome struct {
 	State    newsroom.DeliveryState // sent, soft, hard, in_doubt, or pending: nobody tried, no copy can exist
 	Last     int                    // soft: refused this often it becomes hard; 0: only the time decides
 	Suppress bool                   // the address does not exist
-	Slow     bool                   // the relay asks for less
+	Slow     bool                   // the relay asks for less …
+	Domain   bool                   // … of what goes to this one domain
 	Pause    bool                   // nothing will go out until a person has mended something
 	Alert    string                 // what a person should know of: relay_auth, relay_tls, sender_refused, content_refused; ""
 }
@@ -47,8 +48,8 @@ func Classify(failed *StepError) Outcome {
 		}
 	default:
 	}
-	if code/100 == 4 {
-		return Outcome{State: newsroom.DeliverySoft, Slow: slow}
+	if code/100 == 4 { // what is said after the recipient was named, and keeps the connection, is about where it goes
+		return Outcome{State: newsroom.DeliverySoft, Slow: slow, Domain: slow && code != 421 && failed.Stage != StageMail}
 	}
 	return refusal(failed.Stage, code, enhanced)
 }

@@ -13,9 +13,9 @@ import (
 
 // Options say how a courier works. The zero value of a field is its default.
 type Options struct {
-	Connections   int                                                              // for newsletters; default 8
-	TxConnections int                                                              // for letters; default 4
-	Rate          int                                                              // newsletters per second of the whole installation; 0: no cap
+	Connections   int                                                              // of the whole installation for newsletters, until an admin sets another number; default 8
+	TxConnections int                                                              // of this process for letters; default 4
+	Rate          int                                                              // newsletters per second of the whole installation, until an admin sets another; 0: no cap
 	Hold          bool                                                             // doubtful newsletters are held for a person instead of being sent once more
 	Claim         int                                                              // rows claimed at once; default 500
 	Waits         Waits                                                            // zero: DefaultWaits
@@ -40,7 +40,7 @@ type Courier struct {
 	o        Options
 	bulk, tx *pool
 	books    struct{ bulk, tx *scribe }
-	pace     *pace
+	limits   *limits
 	issues   issues
 }
 
@@ -71,9 +71,10 @@ func NewCourier(ledger Ledger, composer *Composer, relay *Relay, o Options) *Cou
 	carried.Limits = o.Waits.Limits
 	c := &Courier{
 		ledger: ledger, composer: composer, o: o,
-		bulk: newPool(&carried, o.Waits, o.Connections), tx: newPool(&carried, o.Waits, o.TxConnections),
-		pace: newPace(ledger, o.Waits, o.Rate),
 	}
+	c.limits = newLimits(c)
+	c.bulk = newPool(&carried, o.Waits, c.limits.seats, c.limits.most)
+	c.tx = newPool(&carried, o.Waits, newSeats(nil, 0), func() int { return o.TxConnections })
 	c.books.bulk = &scribe{ledger: ledger, log: o.Log, waits: o.Waits}
 	c.books.tx = &scribe{ledger: ledger, log: o.Log, waits: o.Waits}
 	return c
@@ -93,9 +94,6 @@ func (c *Courier) Compose(view newsroom.IssueView) (IssueMaster, error) {
 	}
 	return IssueMaster{Subject: m.Subject(), HTML: m.HTML(), Text: m.Text(), Hash: m.Hash()}, nil
 }
-
-// SetRate changes the newsletters per second of the whole installation; 0 is no cap.
-func (c *Courier) SetRate(rate int) { c.pace.set(rate) }
 
 // Close ends the idle connections. Whoever still sends goes on and closes its own.
 func (c *Courier) Close() {

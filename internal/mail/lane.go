@@ -20,10 +20,12 @@ func (j *job) lane(ctx context.Context, helper bool) {
 		if !ok {
 			break
 		}
-		if !l.wait(ctx) {
-			j.give(r)
-			j.yielded.Store(true)
-			break
+		if r == nil { // nobody's turn yet
+			l.settle(ctx)
+			if l.wanted() {
+				break
+			}
+			continue
 		}
 		if !l.send(ctx, r) {
 			break
@@ -41,26 +43,32 @@ type lane struct {
 	helper bool // leaves as soon as another chunk has no seat at all
 	conn   *Conn
 	held   []Entry // results that wait for the next commit
-	spare  [2][]byte
+	bufs   [2][]byte
 	flip   int
 }
 
-// wanted reports that somebody has more right to the seat.
-func (l *lane) wanted() bool { return l.helper && l.c.bulk.waiting.Load() > 0 }
-
-// wait waits for the pace, and writes down what is held if that takes long. false: stop.
-func (l *lane) wait(ctx context.Context) bool {
-	d, err := l.c.pace.take(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			l.failNow(err)
-		}
-		return false
+// wanted reports that somebody has more right to the seat: another chunk that has none, or whoever lowered their number.
+func (l *lane) wanted() bool {
+	if l.c.bulk.crowded() {
+		l.yielded.Store(true)
+		return true
 	}
-	if d >= l.c.o.Waits.Hold {
+	return l.helper && l.c.bulk.waiting.Load() > 0
+}
+
+// turn waits for the place of the loaded mail, and writes down what is held if that takes long.
+func (l *lane) turn(ctx context.Context, r *parcel) error {
+	at, err := l.c.limits.pace.take(ctx)
+	if err != nil {
+		return err
+	}
+	if at.Before(r.at) {
+		at = r.at // its domain's
+	}
+	if time.Until(at) >= l.c.o.Waits.Hold {
 		l.settle(ctx)
 	}
-	return sleep(ctx, d) == nil
+	return sleep(ctx, time.Until(at))
 }
 
 // settle commits what is held.
@@ -76,7 +84,7 @@ func (l *lane) settle(ctx context.Context) {
 }
 
 // send carries r and then, in the same breath, whatever follows while nothing has to be waited for. false: the lane ends.
-func (l *lane) send(ctx context.Context, r newsroom.Recipient) bool {
+func (l *lane) send(ctx context.Context, r *parcel) bool {
 	m, ok := l.render(ctx, r)
 	if !ok {
 		return true
@@ -119,21 +127,17 @@ func (l *lane) send(ctx context.Context, r newsroom.Recipient) bool {
 
 // following is the mail that travels behind a dot.
 type following struct {
-	r newsroom.Recipient
+	r *parcel
 	m Message
 }
 
-// next takes and renders the next row if it may go right now on this connection.
+// next takes and renders the next row if there is one that may go on this connection.
 func (l *lane) next(ctx context.Context) (following, bool) {
 	if l.conn.Mails()+1 >= mostMails || l.wanted() || ctx.Err() != nil {
 		return following{}, false
 	}
-	r, ok := l.tryTake()
-	if !ok {
-		return following{}, false
-	}
-	if !l.c.pace.try() {
-		l.give(r)
+	r := l.tryTake(ctx)
+	if r == nil {
 		return following{}, false
 	}
 	m, ok := l.render(ctx, r)
@@ -141,9 +145,9 @@ func (l *lane) next(ctx context.Context) (following, bool) {
 }
 
 // render makes the mail; one that cannot be made is refused for good, alone.
-func (l *lane) render(ctx context.Context, r newsroom.Recipient) (Message, bool) {
+func (l *lane) render(ctx context.Context, r *parcel) (Message, bool) {
 	l.flip = 1 - l.flip // the mail before may still be on its way
-	m, err := l.issue.master.splice(l.spare[l.flip], r)
+	m, err := l.issue.master.splice(l.bufs[l.flip], r.Recipient)
 	if err != nil {
 		failed := &StepError{Stage: StageCompose, Err: err}
 		l.c.o.Log.WarnContext(ctx, "newsletter cannot be composed", "issue_id", l.issue.id, "subscriber_id", r.SubscriberID, "error", err)
@@ -151,7 +155,7 @@ func (l *lane) render(ctx context.Context, r newsroom.Recipient) (Message, bool)
 		return Message{}, false
 	}
 	if l.c.composer.signer == nil {
-		l.spare[l.flip] = m.Raw
+		l.bufs[l.flip] = m.Raw
 	}
 	l.c.o.Failpoint("rendered")
 	return m, true
@@ -187,7 +191,7 @@ func (l *lane) connect(ctx context.Context) bool {
 		outcome := Classify(failed)
 		l.c.o.Log.WarnContext(ctx, "relay not reached", "relay", l.c.bulk.relay.String(), "stage", string(failed.Stage), "error", failed)
 		if outcome.Slow {
-			l.c.pace.slow()
+			l.c.limits.slow(ctx, "")
 		}
 		if outcome.Pause {
 			l.c.alert(ctx, outcome.Alert, map[string]string{"relay": l.c.bulk.relay.String(), "reply": failed.Reply.Text})
@@ -200,10 +204,13 @@ func (l *lane) connect(ctx context.Context) bool {
 
 // grant commits what is held together with r's dot. granted: the dot may be sent. Otherwise the mail was taken back from
 // the relay; ok says whether the lane goes on.
-func (l *lane) grant(ctx context.Context, r newsroom.Recipient, m Message) (granted, ok bool) {
-	if ctx.Err() != nil {
+func (l *lane) grant(ctx context.Context, r *parcel, m Message) (granted, ok bool) {
+	if err := l.turn(ctx, r); err != nil {
 		l.conn.Abort()
 		l.give(r)
+		if ctx.Err() == nil {
+			l.failNow(err)
+		}
 		return false, false
 	}
 	asked := time.Now()
@@ -214,6 +221,7 @@ func (l *lane) grant(ctx context.Context, r newsroom.Recipient, m Message) (gran
 	l.held = l.held[:0]
 	if err != nil {
 		l.conn.Abort()
+		r.leave()
 		l.failNow(err)
 		return false, false
 	}
@@ -227,16 +235,18 @@ func (l *lane) grant(ctx context.Context, r newsroom.Recipient, m Message) (gran
 		return true, true
 	case newsroom.DeliverySuppressed:
 		l.conn.Abort() // no dot, no delivery
+		r.leave()
 		return false, true
 	default: // fenced, paused or aborted: none of this chunk's rows may go
 		l.conn.Abort()
+		r.leave()
 		l.stopped.Store(true)
 		return false, false
 	}
 }
 
 // done holds the result of a dot, or of a dot that was permitted and not sent. false: the lane ends.
-func (l *lane) done(ctx context.Context, r newsroom.Recipient, failed *StepError) bool {
+func (l *lane) done(ctx context.Context, r *parcel, failed *StepError) bool {
 	outcome := Classify(failed)
 	if failed != nil {
 		l.note(ctx, r, outcome, failed)
@@ -256,11 +266,11 @@ func (l *lane) done(ctx context.Context, r newsroom.Recipient, failed *StepError
 		l.c.bulk.backOff()
 	default: // waits for the next commit
 	}
-	return l.judge(ctx, outcome)
+	return l.judge(ctx, outcome, r)
 }
 
 // refused deals with a mail that did not come to its dot. false: the lane ends.
-func (l *lane) refused(ctx context.Context, r newsroom.Recipient, failed *StepError) bool {
+func (l *lane) refused(ctx context.Context, r *parcel, failed *StepError) bool {
 	outcome := Classify(failed)
 	if ctx.Err() != nil {
 		l.conn.Abort()
@@ -269,9 +279,7 @@ func (l *lane) refused(ctx context.Context, r newsroom.Recipient, failed *StepEr
 	}
 	if outcome.State == newsroom.DeliveryPending { // nobody looked at the mail: its row stays claimed and is tried again
 		l.conn.Abort()
-		if outcome.Slow {
-			l.c.pace.slow()
-		}
+		l.spare(ctx, outcome, r)
 		if outcome.Pause {
 			l.give(r)
 			l.note(ctx, r, outcome, failed)
@@ -289,31 +297,40 @@ func (l *lane) refused(ctx context.Context, r newsroom.Recipient, failed *StepEr
 	}
 	l.note(ctx, r, outcome, failed)
 	l.hold(outcome, r, failed)
-	return l.judge(ctx, outcome)
+	return l.judge(ctx, outcome, r)
 }
 
 // hold keeps a result for the next commit.
-func (l *lane) hold(outcome Outcome, r newsroom.Recipient, failed *StepError) {
+func (l *lane) hold(outcome Outcome, r *parcel, failed *StepError) {
+	r.leave()
 	entry := Entry{IssueID: l.issue.id, SubscriberID: r.SubscriberID, Lease: l.lease, At: l.c.o.Now()}
 	l.held = append(l.held, outcome.settle(entry, failed, r.Attempt, l.c.o.Waits.Retry, l.c.resendAfter()))
 }
 
 // note logs and alerts what a person should know of.
-func (l *lane) note(ctx context.Context, r newsroom.Recipient, outcome Outcome, failed *StepError) {
+func (l *lane) note(ctx context.Context, r *parcel, outcome Outcome, failed *StepError) {
 	l.c.o.Log.WarnContext(ctx, "newsletter not accepted", "issue_id", l.issue.id, "subscriber_id", r.SubscriberID,
 		"stage", string(failed.Stage), "code", failed.Reply.Code, "error", failed)
 	l.c.alert(ctx, outcome.Alert, map[string]string{"issue_id": l.issue.id, "stage": string(failed.Stage), "reply": failed.Reply.Text})
 }
 
 // judge lets an outcome change the pace, or stop the issue when too many are refused for good. false: the lane ends.
-func (l *lane) judge(ctx context.Context, outcome Outcome) bool {
-	if outcome.Slow {
-		l.c.pace.slow()
-	}
+func (l *lane) judge(ctx context.Context, outcome Outcome, r *parcel) bool {
+	l.spare(ctx, outcome, r)
 	if l.issue.tally.add(outcome.State == newsroom.DeliveryHard) {
 		l.c.alert(ctx, "hard_failures", map[string]string{"issue_id": l.issue.id})
 		l.pauseFor("hard_failures")
 		return false
 	}
 	return true
+}
+
+// spare slows down what the relay complained of: everything, or what goes to r's domain.
+func (l *lane) spare(ctx context.Context, outcome Outcome, r *parcel) {
+	switch {
+	case outcome.Slow && outcome.Domain:
+		l.c.limits.slow(ctx, domainOf(r.Email))
+	case outcome.Slow:
+		l.c.limits.slow(ctx, "")
+	}
 }

@@ -55,9 +55,24 @@ type Ledger interface {
 	// Suppress also writes a suppression (why `hard`, scope `bulk`) for the address.
 	Commit(ctx context.Context, entries []Entry) ([]newsroom.DeliveryState, error)
 
-	// LeaseRate takes up to want of the limit mails that the whole installation may send in the running second of the
-	// database's clock. With got 0, wait says how long until the next second begins. Nothing is carried over.
-	LeaseRate(ctx context.Context, want, limit int) (got int, wait time.Duration, err error)
+	// LeasePlaces takes n places in the row of newsletters under key ("" all, otherwise the domain they go to), each gap after the
+	// one before: the first follows the last that anybody took, and is not before lead from now. first and now are moments of the
+	// ledger's clock. taken false: the row reaches further than a second ahead, and nothing was taken.
+	LeasePlaces(ctx context.Context, key string, n int, gap, lead time.Duration) (first, now time.Time, taken bool, err error)
+
+	// Paces is what an admin has set, and by key the mails per second that are left of a pace that the relay asked to slow down; ease
+	// is how long that takes to rise by a tenth.
+	Paces(ctx context.Context, ease time.Duration) (set newsroom.MailLimits, slowed map[string]float64, err error)
+
+	// SlowDown halves a pace for the whole installation, at most once a second and to no less than one mail a second; from is the
+	// pace at which the relay complained.
+	SlowDown(ctx context.Context, key string, from float64, ease time.Duration) error
+
+	// TakeSeats takes up to want of the seats 1 to most under key that nobody holds, for life.
+	TakeSeats(ctx context.Context, key, holder string, most, want int, life time.Duration) ([]int, error)
+
+	// KeepSeats renews those of a holder's seats, gives all its others back, and returns what the holder has now.
+	KeepSeats(ctx context.Context, holder string, seats map[string][]int, life time.Duration) (map[string][]int, error)
 }
 
 // IssueCopy is an issue as frozen: what every one of its mails is made from.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -22,8 +24,12 @@ type memory struct {
 	trouble  func(op string) error // nil: none
 	commits  int
 	widest   int // rows of the largest commit
-	used     map[int64]int
-	dotted   []string // rows in the order in which their dots were granted
+	places   map[string]time.Time
+	slowed   map[string]slowedPace
+	seats    map[string]memorySeat
+	limits   newsroom.MailLimits
+	ahead    time.Duration // of this ledger's clock
+	dotted   []string      // rows in the order in which their dots were granted
 	problems []string
 }
 
@@ -46,7 +52,7 @@ type memoryRow struct {
 func newMemory() *memory {
 	return &memory{
 		issues: map[string]*IssueCopy{}, status: map[string]string{}, leases: map[string]int64{}, rows: map[string]*memoryRow{},
-		gone: map[string]bool{}, used: map[int64]int{},
+		gone: map[string]bool{}, places: map[string]time.Time{}, slowed: map[string]slowedPace{}, seats: map[string]memorySeat{},
 	}
 }
 
@@ -298,17 +304,83 @@ func (m *memory) dot(e Entry) newsroom.DeliveryState {
 	return r.state
 }
 
-func (m *memory) LeaseRate(_ context.Context, want, limit int) (int, time.Duration, error) {
+func (m *memory) LeasePlaces(_ context.Context, key string, n int, gap, lead time.Duration) (first, now time.Time, taken bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := time.Now()
-	second := now.Unix()
-	got := min(want, limit-m.used[second])
-	if got <= 0 {
-		return 0, time.Unix(second+1, 0).Sub(now), nil
+	now = time.Now().Add(m.ahead)
+	first = m.places[key]
+	if first.After(now.Add(time.Second)) {
+		return first, now, false, m.fails("places")
 	}
-	m.used[second] += got
-	return got, 0, nil
+	if earliest := now.Add(lead); first.Before(earliest) {
+		first = earliest
+	}
+	m.places[key] = first.Add(time.Duration(n) * gap)
+	return first, now, true, m.fails("places")
+}
+
+func (m *memory) Paces(_ context.Context, ease time.Duration) (newsroom.MailLimits, map[string]float64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	slowed := map[string]float64{}
+	for key, s := range m.slowed {
+		if rate := s.rate(ease); rate < s.from {
+			slowed[key] = rate
+		}
+	}
+	return m.limits, slowed, m.fails("paces")
+}
+
+// slowedPace is a pace that was asked to slow down.
+type slowedPace struct {
+	from, to float64
+	at       time.Time
+}
+
+func (s slowedPace) rate(ease time.Duration) float64 {
+	return s.to * math.Pow(1.1, math.Floor(float64(time.Since(s.at))/float64(ease)))
+}
+
+func (m *memory) SlowDown(_ context.Context, key string, from float64, _ time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.slowed[key] = slowedPace{from, max(from/2, 1), time.Now()}
+	return m.fails("slow")
+}
+
+func (m *memory) TakeSeats(_ context.Context, key, holder string, most, want int, life time.Duration) (list []int, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for n := 1; n <= most && len(list) < want; n++ {
+		at := fmt.Sprintf("%s#%d", key, n)
+		if s := m.seats[at]; time.Now().After(s.until) {
+			m.seats[at] = memorySeat{holder, time.Now().Add(life)}
+			list = append(list, n)
+		}
+	}
+	return list, m.fails("seats")
+}
+
+type memorySeat struct {
+	holder string
+	until  time.Time
+}
+
+func (m *memory) KeepSeats(_ context.Context, holder string, seats map[string][]int, life time.Duration) (map[string][]int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before, kept := maps.Clone(m.seats), map[string][]int{}
+	maps.DeleteFunc(m.seats, func(_ string, s memorySeat) bool { return s.holder == holder })
+	for key, list := range seats {
+		for _, n := range list {
+			at := fmt.Sprintf("%s#%d", key, n)
+			if before[at].holder == holder {
+				m.seats[at] = memorySeat{holder, time.Now().Add(life)}
+				kept[key] = append(kept[key], n)
+			}
+		}
+	}
+	return kept, m.fails("seats")
 }
 
 func (m *memory) set(do func()) {

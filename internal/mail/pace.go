@@ -7,122 +7,124 @@ import (
 	"time"
 )
 
-// pace hands out the moments at which newsletters may go: the installation's mails per second, leased from the ledger in
-// tenths and spread evenly, so that no second holds more than the rate, across restarts too. When the relay asks for
-// less, the pace halves, and rises by a tenth each Waits.Ease.
+// pace hands out the moments at which newsletters may go: all of them, or those to one domain. The ledger keeps one row for
+// each that says which moment is the first that nobody has taken; each place is one gap after the one before, whoever takes
+// it, so that no second and no minute holds more places than the rate, across processes and restarts too. A place is a moment
+// to come: one that nobody has taken when it comes lapses. A connection holds as many places as it may have mails in flight,
+// one by default; a relay that is slow to answer can delay those, and nothing else. So any window at the relay holds at most
+// the rate and one mail per connection more.
 type pace struct {
 	ledger Ledger
-	waits  Waits
+	key    string
+	skew   *skew
 
-	mu      sync.Mutex
-	rate    int     // mails per second of the installation; 0: no cap
-	factor  float64 // 1, less while the relay is tired
-	easedAt time.Time
-	slowed  time.Time
-	left    int       // leased and not handed out
-	until   time.Time // what is left is void from here
-	next    time.Time // the next moment
-	recent  int       // mails in the second that is counted, where there is no cap
+	mu   sync.Mutex
+	rate float64       // mails per second; 0: no cap
+	gap  time.Duration // between places, of the lease
+	next time.Time     // the first leased place that nobody has taken
+	left int           // places from there
+	lag  time.Duration // what the last lease took
+
+	recent  int // mails in the second that is counted
 	counted time.Time
 	speed   int // mails of the last whole second
 }
 
-func newPace(ledger Ledger, waits Waits, rate int) *pace {
-	return &pace{ledger: ledger, waits: waits, rate: rate, factor: 1}
-}
+const (
+	leasesPerSecond = 50                    // at most, by one process
+	mostLag         = 50 * time.Millisecond // a lease that takes longer says nothing about the next
+	askAgain        = 500 * time.Millisecond
+)
 
-// set changes the rate from now on.
-func (p *pace) set(rate int) {
+// set changes the rate; places that are leased stay what they are.
+func (p *pace) set(rate float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rate, p.left = rate, 0
+	p.rate = rate
 }
 
-// slow halves the pace, at most once a second.
-func (p *pace) slow() {
+// take takes the next place: the moment at which a mail may go, zero where there is no cap. The error is the ledger's or ctx's.
+func (p *pace) take(ctx context.Context) (time.Time, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	if now.Sub(p.slowed) < min(time.Second, p.waits.Ease) {
-		return
+	for {
+		if at, ok := p.held(time.Now()); ok {
+			return at, nil
+		}
+		taken, err := p.lease(ctx)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if taken {
+			return p.pop(), nil // also when it has come meanwhile: it was this mail's from the lease on
+		}
+		if err := sleep(ctx, askAgain); err != nil { // everybody here waits for the same row
+			return time.Time{}, err
+		}
 	}
-	p.slowed, p.easedAt = now, now
-	p.factor = max(p.factor/2, 1.0/64)
-	p.left = 0
 }
 
-// limit is the rate that holds now: the installation's, less while the relay is tired. 0 is no cap.
-func (p *pace) limit(now time.Time) int {
-	for p.factor < 1 && now.Sub(p.easedAt) >= p.waits.Ease {
-		p.factor, p.easedAt = min(1, p.factor*1.1), p.easedAt.Add(p.waits.Ease)
-	}
-	if p.factor >= 1 {
-		return p.rate
-	}
-	rate := p.rate
-	if rate == 0 {
-		rate = max(p.speed, 64) // what was reached when the relay complained
-	}
-	return max(1, int(math.Ceil(float64(rate)*p.factor)))
-}
-
-// take returns how long to wait before the next mail may go, and takes its place. An error is the ledger's.
-func (p *pace) take(ctx context.Context) (time.Duration, error) {
+// soon takes a place if one is at hand, or is to be had without waiting, that comes within a while from now. Otherwise it says how
+// long that is.
+func (p *pace) soon(ctx context.Context, within time.Duration) (at time.Time, wait time.Duration, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
+	at, ok := p.held(time.Now())
+	if !ok {
+		taken, err := p.lease(ctx)
+		if err != nil || !taken {
+			return time.Time{}, askAgain, err
+		}
+		at = p.pop()
+	}
+	if wait := time.Until(at); wait > within {
+		p.next, p.left = at, p.left+1 // back
+		return time.Time{}, wait - within, nil
+	}
+	return at, 0, nil
+}
+
+// held takes the first place that is still to come; p.mu is held.
+func (p *pace) held(now time.Time) (time.Time, bool) {
 	p.count(now)
-	limit := p.limit(now)
-	if limit == 0 {
-		return 0, nil
+	if p.rate == 0 {
+		return time.Time{}, true
 	}
-	gap := time.Second / time.Duration(limit)
+	if lapsed := now.Sub(p.next); p.left > 0 && lapsed > 0 {
+		n := min(p.left, int(lapsed/p.gap)+1)
+		p.next, p.left = p.next.Add(time.Duration(n)*p.gap), p.left-n
+	}
+	if p.left == 0 {
+		return time.Time{}, false
+	}
+	return p.pop(), true
+}
+
+func (p *pace) pop() time.Time {
 	at := p.next
-	if at.Before(now) {
-		at = now
-	}
-	if p.left == 0 || !at.Before(p.until) {
-		if p.rate == 0 { // nothing to share: slowing down is this process's own affair
-			p.left, p.until = limit, at.Add(time.Second)
-		}
-		for p.rate > 0 {
-			got, wait, err := p.ledger.LeaseRate(ctx, max(1, limit/10), p.rate)
-			if err != nil {
-				return 0, err
-			}
-			if got > 0 {
-				p.left, p.until = got, time.Now().Add(time.Second)
-				break
-			}
-			if err := sleep(ctx, max(wait, time.Millisecond)); err != nil { // everybody of this lane waits for the same second
-				return 0, err
-			}
-			at = time.Now()
-		}
-	}
-	p.left--
-	p.next = at.Add(gap)
-	return max(0, time.Until(at)), nil
+	p.next, p.left = at.Add(p.gap), p.left-1
+	return at
 }
 
-// try takes a place only if a mail may go right now and nobody has to be asked.
-func (p *pace) try() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	limit := p.limit(now)
-	if limit > 0 {
-		if p.left == 0 || !now.Before(p.until) || p.next.After(now) {
-			return false
-		}
-		p.left--
-		p.next = now.Add(time.Second / time.Duration(limit))
+// lease takes places from the ledger; p.mu is held.
+func (p *pace) lease(ctx context.Context) (taken bool, err error) {
+	n := max(1, int(p.rate/leasesPerSecond))
+	gap := time.Duration(math.Ceil(1e6/p.rate)) * time.Microsecond
+	sent := time.Now()
+	first, now, taken, err := p.ledger.LeasePlaces(ctx, p.key, n, gap, min(p.lag, mostLag))
+	if err != nil {
+		return false, err
 	}
-	p.count(now)
-	return true
+	received := time.Now()
+	p.lag = received.Sub(sent)
+	if taken {
+		p.skew.learn(sent, received, now)
+		p.next, p.left, p.gap = p.skew.local(first), n, gap
+	}
+	return taken, nil
 }
 
-// count measures the speed where nothing else says what it is.
+// count measures the speed, for a relay that complains where there is no cap.
 func (p *pace) count(now time.Time) {
 	if since := now.Sub(p.counted); since >= time.Second {
 		p.speed, p.recent, p.counted = p.recent, 0, now
@@ -131,6 +133,43 @@ func (p *pace) count(now time.Time) {
 		}
 	}
 	p.recent++
+}
+
+// reached is the pace at which the relay complains: the cap, or what was sent in the last second.
+func (p *pace) reached() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rate > 0 {
+		return p.rate
+	}
+	return float64(max(p.speed, 64))
+}
+
+// skew is how far the ledger's clock is from this process's. A moment read in an answer was neither before the question nor after
+// the answer; the estimate is the latest that all answers allow, so that no moment comes early.
+type skew struct {
+	mu    sync.Mutex
+	base  time.Time     // any moment of this process's, with its monotonic clock
+	ahead time.Duration // of the ledger's clock
+	known bool
+}
+
+func newSkew() *skew { return &skew{base: time.Now()} }
+
+func (s *skew) learn(sent, received, ledger time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	said := ledger.Sub(s.base)
+	least, most := said-received.Sub(s.base), said-sent.Sub(s.base)
+	if !s.known || s.ahead < least || s.ahead > most {
+		s.ahead, s.known = least, true
+	}
+}
+
+func (s *skew) local(ledger time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.base.Add(ledger.Sub(s.base) - s.ahead)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -14,7 +14,9 @@ const mostMails = 100
 type pool struct {
 	relay *Relay
 	waits Waits
-	seats chan struct{}
+	seats *seats
+	most  func() int    // seats
+	left  chan struct{} // somebody has left one
 
 	waiting atomic.Int32 // who wait for a seat
 
@@ -26,35 +28,50 @@ type pool struct {
 	stopped bool
 }
 
-func newPool(relay *Relay, waits Waits, size int) *pool {
-	return &pool{relay: relay, waits: waits, seats: make(chan struct{}, size)}
+func newPool(relay *Relay, waits Waits, seats *seats, most func() int) *pool {
+	return &pool{relay: relay, waits: waits, seats: seats, most: most, left: make(chan struct{}, 64)}
 }
 
 // sit waits for a seat.
 func (p *pool) sit(ctx context.Context) error {
-	if p.trySit() {
-		return nil
+	for {
+		ok, err := p.trySit(ctx)
+		if ok || err != nil {
+			return err
+		}
+		if err := p.await(ctx); err != nil {
+			return err
+		}
 	}
+}
+
+// await waits until a seat may be free: one of this process's was left, or another process may have left one.
+func (p *pool) await(ctx context.Context) error {
 	p.waiting.Add(1)
 	defer p.waiting.Add(-1)
+	timer := time.NewTimer(seatsAgain)
+	defer timer.Stop()
 	select {
-	case p.seats <- struct{}{}:
-		return nil
+	case <-p.left:
+	case <-timer.C:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	return nil
 }
 
-func (p *pool) trySit() bool {
+func (p *pool) trySit(ctx context.Context) (bool, error) { return p.seats.take(ctx, "", p.most()) }
+
+func (p *pool) leave() {
+	p.seats.leave("")
 	select {
-	case p.seats <- struct{}{}:
-		return true
+	case p.left <- struct{}{}:
 	default:
-		return false
 	}
 }
 
-func (p *pool) leave() { <-p.seats }
+// crowded reports that there are more connections than there may be.
+func (p *pool) crowded() bool { return p.seats.over("", p.most()) }
 
 // get returns an idle connection or dials. After failures it waits first, longer each time, for everybody together:
 // a relay that is away is not stormed. Its error is a *StepError, or ctx's.
@@ -106,7 +123,7 @@ func (p *pool) put(c *Conn) {
 		return
 	}
 	p.mu.Lock()
-	keep := c.Mails() < mostMails && !p.stopped
+	keep := c.Mails() < mostMails && !p.stopped && !p.crowded()
 	if keep {
 		c.usedAt = time.Now()
 		p.idle = append(p.idle, c)
@@ -148,6 +165,24 @@ func (p *pool) sweep() {
 	}
 	p.mu.Unlock()
 	for _, c := range old {
+		c.Quit()
+	}
+}
+
+// spare is how many connections are idle.
+func (p *pool) spare() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle)
+}
+
+// drop ends the idle connections.
+func (p *pool) drop() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle = nil
+	p.mu.Unlock()
+	for _, c := range idle {
 		c.Quit()
 	}
 }

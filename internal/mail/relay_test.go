@@ -80,7 +80,7 @@ func TestClassify(t *testing.T) {
 		{"disabled", &StepError{Stage: StageRcpt, Reply: reply(550, "5.2.1 disabled")}, Outcome{State: newsroom.DeliveryHard}},
 		{"full", &StepError{Stage: StageRcpt, Reply: reply(552, "5.2.2 full")}, Outcome{State: newsroom.DeliverySoft, Last: 3}},
 		{"policy", &StepError{Stage: StageRcpt, Reply: reply(550, "5.7.1 policy")}, Outcome{State: newsroom.DeliverySoft, Last: 3, Alert: "content_refused"}},
-		{"greylisted", &StepError{Stage: StageRcpt, Reply: reply(450, "4.7.1 greylisted")}, Outcome{State: newsroom.DeliverySoft, Slow: true}},
+		{"greylisted", &StepError{Stage: StageRcpt, Reply: reply(450, "4.7.1 greylisted")}, Outcome{State: newsroom.DeliverySoft, Slow: true, Domain: true}},
 		{"5xx at data", &StepError{Stage: StageData, Reply: reply(503, "5.5.1 no")}, Outcome{State: newsroom.DeliverySoft, Last: 3}},
 		{"EOF in the body", &StepError{Stage: StageBody, Err: io.EOF}, Outcome{State: newsroom.DeliveryPending}},
 		{"4xx at the dot", &StepError{Stage: StageDot, Reply: reply(451, "4.3.0 later")}, Outcome{State: newsroom.DeliverySoft}},

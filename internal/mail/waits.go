@@ -17,6 +17,8 @@ type Waits struct {
 	AgainMost  time.Duration
 	Beat       time.Duration // heartbeats
 	Ease       time.Duration // after slowing down, before the rate rises by a tenth
+	Follow     time.Duration // a changed setting is followed this soon; seats at the relay are renewed as often
+	Seat       time.Duration // a seat that is not renewed lapses
 }
 
 // DefaultWaits are those of mail.md (c).
@@ -25,6 +27,7 @@ func DefaultWaits() Waits {
 		Limits: DefaultLimits, Retry: DefaultRetry, Quarantine: 15 * time.Minute, Guard: 30 * time.Second,
 		Budget: 10 * time.Minute, Idle: time.Minute, Hold: 250 * time.Millisecond, Commit: 15 * time.Second,
 		Flush: 30 * time.Second, Again: 250 * time.Millisecond, AgainMost: 30 * time.Second, Beat: 5 * time.Second, Ease: time.Minute,
+		Follow: time.Second, Seat: 10 * time.Second,
 	}
 }
 
@@ -40,6 +43,8 @@ func (w Waits) Scaled(scale float64) Waits {
 	} {
 		*d = shorten(*d)
 	}
+	// Below these a machine that is merely busy would look like one that has died.
+	w.Follow, w.Seat = max(shorten(w.Follow), 100*time.Millisecond), max(shorten(w.Seat), time.Second)
 	waits := make([]time.Duration, len(w.Retry.Waits))
 	for i, d := range w.Retry.Waits {
 		waits[i] = shorten(d)

@@ -124,49 +124,6 @@ func TestScribeTriesAgainAndGivesUpWithItsContext(t *testing.T) {
 	}
 }
 
-func TestPaceHalvesAndRecovers(t *testing.T) {
-	t.Parallel()
-	p := newPace(newMemory(), Waits{Ease: time.Minute}, 100)
-	now := time.Now()
-	if got := p.limit(now); got != 100 {
-		t.Errorf("%d", got)
-	}
-	p.slow()
-	p.slow() // the same trouble, seen by another connection
-	if got := p.limit(now); got != 50 {
-		t.Errorf("halved to %d", got)
-	}
-	if got := p.limit(now.Add(3 * time.Minute)); got < 60 || got > 70 {
-		t.Errorf("three tenths later %d", got)
-	}
-	if got := p.limit(now.Add(time.Hour)); got != 100 {
-		t.Errorf("an hour later %d", got)
-	}
-	p.slowed = time.Time{}
-	for range 20 {
-		p.slowed = time.Time{}
-		p.slow()
-	}
-	if got := p.limit(time.Now()); got < 1 {
-		t.Errorf("stopped altogether: %d", got)
-	}
-	free := newPace(newMemory(), Waits{Ease: time.Minute}, 0)
-	if d, err := free.take(t.Context()); d != 0 || err != nil || !free.try() {
-		t.Errorf("no cap, and yet %v %v", d, err)
-	}
-	free.slow()
-	if got := free.limit(time.Now()); got == 0 {
-		t.Error("a tired relay without a cap is not spared")
-	}
-	if d, err := free.take(t.Context()); err != nil || d > time.Second {
-		t.Errorf("%v %v", d, err)
-	}
-	free.set(10)
-	if free.try() {
-		t.Error("a mail went without a lease")
-	}
-}
-
 func TestIdleConnectionsEnd(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(_ *smtpfake.Options, o *Options) { o.Waits.Idle = 30 * time.Millisecond })

@@ -347,33 +347,6 @@ func TestPausedAndStoppedIssues(t *testing.T) {
 	}
 }
 
-func TestLeaseRateNeverExceedsTheSecond(t *testing.T) {
-	t.Parallel()
-	h := newMailHouse(t)
-	perSecond := map[int64]int{}
-	var mu sync.Mutex
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			for range 40 {
-				got, wait, err := h.LeaseRate(t.Context(), 7, 50)
-				if err != nil || got < 0 || got > 7 || (got == 0) != (wait > 0) {
-					t.Errorf("got %d, wait %s, %v", got, wait, err)
-					return
-				}
-				mu.Lock()
-				perSecond[0] += got
-				mu.Unlock()
-			}
-		})
-	}
-	all.Wait()
-	seconds := h.value(`SELECT count(*) FROM mail_slots`)
-	if most := h.value(`SELECT sum(least(used, 50)) FROM mail_slots`); perSecond[0] != most || most > seconds*50 {
-		t.Errorf("%d mails were given, the slots say %d in %d seconds", perSecond[0], most, seconds)
-	}
-}
-
 func TestFreezeGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
 	h := newMailHouse(t)
