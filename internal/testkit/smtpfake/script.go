@@ -74,6 +74,8 @@ type Action struct {
 
 	// CutAfter, at Body, closes the connection when at least this many bytes of the body were read.
 	CutAfter int
+	// PerByte, at Body, is how long the reading of each byte of the body takes: one byte a second is time.Second.
+	PerByte time.Duration
 }
 
 // Script decides what the server does at a step. It is called from many connections at once.

@@ -513,3 +513,26 @@ func send(c *smtp.Client, to string) error {
 	_, err = io.WriteString(body, "Subject: x\r\n\r\ntext\r\n")
 	return errors.Join(err, body.Close())
 }
+
+func TestSlowReaderTakesItsTimeAndTheWholeMail(t *testing.T) {
+	t.Parallel()
+	s := start(t, Options{Chunking: true, Script: At(Body, Action{PerByte: 2 * time.Millisecond})})
+	c := dial(t, s)
+	c.greet()
+	began := time.Now()
+	c.mail("a@x.test", "b@x.test")
+	c.send("0123456789\r\n.\r\n")
+	c.want("250")
+	c.say("MAIL FROM:<a@x.test>", "250")
+	c.say("RCPT TO:<b@x.test>", "250")
+	c.send("BDAT 12 LAST\r\n0123456789\r\n")
+	c.want("250")
+	if took, least := time.Since(began), 2*(12+3+12)*time.Millisecond; took < least {
+		t.Errorf("27 bytes after %s, want %s at least", took, least)
+	}
+	for _, m := range s.Accepted() {
+		if string(m.Data) != "0123456789\r\n" {
+			t.Errorf("accepted %q", m.Data)
+		}
+	}
+}

@@ -130,7 +130,7 @@ func (c *session) data(line string) error {
 		c.unfinished()
 		return err
 	}
-	text, err := c.text(action.CutAfter)
+	text, err := c.text(action)
 	if err != nil {
 		c.unfinished()
 		if errors.Is(err, errDropped) {
@@ -155,7 +155,7 @@ func (c *session) beforeBody(a Action) error {
 
 // text reads a message up to its dot, and takes the stuffed dots out (RFC 5321 section 4.5.2). Only CR LF ends a line,
 // so that a bare LF before a dot smuggles nothing.
-func (c *session) text(cutAfter int) ([]byte, error) {
+func (c *session) text(a Action) ([]byte, error) {
 	if err := c.conn.SetReadDeadline(time.Now().Add(idleLimit)); err != nil {
 		return nil, err
 	}
@@ -163,6 +163,9 @@ func (c *session) text(cutAfter int) ([]byte, error) {
 	for read, lineStart := 0, true; ; {
 		part, err := c.in.ReadSlice('\n')
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return nil, err
+		}
+		if err := c.pause(time.Duration(len(part)) * a.PerByte); err != nil {
 			return nil, err
 		}
 		if lineStart && string(part) == ".\r\n" {
@@ -174,7 +177,7 @@ func (c *session) text(cutAfter int) ([]byte, error) {
 		}
 		text = append(text, part...)
 		lineStart = err == nil && bytes.HasSuffix(text, []byte("\r\n"))
-		if cutAfter > 0 && read >= cutAfter {
+		if a.CutAfter > 0 && read >= a.CutAfter {
 			return nil, errDropped
 		}
 	}
@@ -234,6 +237,9 @@ func (c *session) bdat(line, args string) error {
 	}
 	if _, err := io.ReadFull(c.in, c.chunks[before:]); err != nil {
 		return err // serve counts it as unfinished
+	}
+	if err := c.pause(time.Duration(size) * body.PerByte); err != nil {
+		return err
 	}
 	if !c.server.o.Pipelining && c.in.Buffered() > 0 {
 		c.violated("BDAT was followed by more without waiting for the reply; PIPELINING is not offered")
