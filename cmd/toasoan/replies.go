@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"toasoan/internal/inbox"
 	"toasoan/internal/reply"
 )
 
@@ -19,14 +20,14 @@ func (a *app) readReplies(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("IMAP_URL: %w", err)
 	}
-	reader := &reply.Reader{URL: box, Log: a.log, Handler: &reply.Handler{
+	reader := &inbox.Reader{URL: box, Log: a.log, Handler: &reply.Handler{
 		Store: a.store, Dispatch: a.dispatch, TrustedServer: a.config.Mail.AuthServer, Log: a.log, Now: time.Now,
 	}}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = reader.Run(ctx) // it logs what goes wrong and goes on
+		reader.Run(ctx)
 	}()
 	return func() { cancel(); <-done }, nil
 }

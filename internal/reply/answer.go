@@ -17,11 +17,9 @@ import (
 	"github.com/emersion/go-message/textproto"
 	"golang.org/x/net/html"
 
+	"toasoan/internal/inbox"
 	"toasoan/internal/text"
 )
-
-// maxMail is how much of a mail is read: an answer with the original quoted, pictures in signatures included.
-const maxMail = 10 << 20
 
 // answer is a mail as far as it matters here.
 type answer struct {
@@ -41,7 +39,7 @@ var errUnreadable = errors.New("mail cannot be read")
 // read takes a mail apart.
 func read(raw []byte) (answer, error) {
 	var a answer
-	if len(raw) > maxMail {
+	if len(raw) > inbox.MaxMail {
 		return a, fmt.Errorf("%w: %d bytes", errUnreadable, len(raw))
 	}
 	var err error
@@ -72,7 +70,7 @@ func read(raw []byte) (answer, error) {
 			a.refs = append(a.refs, list[i])
 		}
 	}
-	a.automatic = automatic(a.header, a.from)
+	a.automatic = inbox.Automatic(a.header, a.from)
 	return a, a.readBody(raw)
 }
 
@@ -81,28 +79,6 @@ func count(h textproto.Header, name string) (n int) {
 		n++
 	}
 	return n
-}
-
-// automatic says why a mail was sent by a machine (RFC 3834 and what came before it), "" for a person's.
-func automatic(h textproto.Header, from string) string {
-	value := func(name string) string { return strings.ToLower(strings.TrimSpace(h.Get(name))) }
-	local, _, _ := strings.Cut(strings.ToLower(from), "@")
-	kind, _, _ := strings.Cut(value("Content-Type"), ";")
-	switch {
-	case value("Auto-Submitted") != "" && !strings.HasPrefix(value("Auto-Submitted"), "no"):
-		return "auto-submitted"
-	case value("Precedence") == "bulk" || value("Precedence") == "junk" || value("Precedence") == "list" || value("Precedence") == "auto_reply":
-		return "precedence"
-	case kind == "multipart/report" || h.Has("X-Failed-Recipients"):
-		return "bounce"
-	case value("Return-Path") == "<>" || local == "mailer-daemon" || local == "postmaster":
-		return "bounce"
-	case h.Has("X-Autoreply") || h.Has("X-Autorespond") || h.Has("X-Autoresponder") || value("X-Auto-Response-Suppress") != "":
-		return "auto-reply"
-	case h.Has("List-Id") || h.Has("List-Unsubscribe"):
-		return "list"
-	}
-	return ""
 }
 
 // readBody finds the text that was written: the plain part, else what the HTML part says.

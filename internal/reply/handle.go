@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"toasoan/internal/inbox"
 	"toasoan/internal/text"
 	"toasoan/newsroom"
 )
@@ -45,46 +46,50 @@ type Handler struct {
 // errLater says that the mail is to be read again: it is recorded, but nothing is settled yet.
 var errLater = errors.New("recorded, not settled yet")
 
-// Handle deals with one mail. ours reports whether it was an answer to a mail of ours: everything else in the mailbox is left to
-// whoever else reads it. The same mail twice is dealt with once, also when the program died in between: the move's id follows from
-// the mail. An error means that the mail is to be handed in again.
-func (h *Handler) Handle(ctx context.Context, raw []byte) (ours bool, err error) {
-	a, err := read(raw)
+// Handle implements inbox.Handler: it deals with an answer to a mail of ours and passes everything else. The same mail twice is dealt
+// with once, also when the program died in between: the move's id follows from the mail.
+func (h *Handler) Handle(ctx context.Context, m inbox.Mail) (inbox.Verdict, error) {
+	a, err := read(m.Raw)
 	if err != nil {
-		h.Log.InfoContext(ctx, "mail in the reply box cannot be read", "error", err)
-		return false, nil
+		h.Log.InfoContext(ctx, "mail cannot be read", "error", err)
+		return inbox.Pass, nil
 	}
-	if a.automatic != "" || len(a.refs) == 0 {
-		return false, nil
+	if a.automatic != "" || m.Null || len(a.refs) == 0 {
+		return inbox.Pass, nil
 	}
 	ask, token, tag, err := h.Store.AskByReply(ctx, a.refs)
 	if errors.Is(err, newsroom.ErrNotFound) {
-		return false, nil
+		return inbox.Pass, nil
 	}
 	if err != nil {
-		return true, err
+		return inbox.Keep, err
 	}
 	if seen, err := h.Store.ReplySeen(ctx, a.id); err != nil || seen {
-		return true, err
+		return inbox.Keep, err
 	}
+	return inbox.Keep, h.judge(ctx, m.Raw, a, ask, token, tag)
+}
+
+// judge says whether an answer to a question is its leader's own, and acts on it if so.
+func (h *Handler) judge(ctx context.Context, raw []byte, a answer, ask newsroom.AskView, token, tag string) error {
 	done := newsroom.Replied{MailID: a.id, AskID: ask.Ask.ID, UserID: ask.Person.ID, ArticleID: ask.Article.ID}
 	if text.EmailKey(a.from) == "" || text.EmailKey(a.from) != text.EmailKey(ask.Person.Email) {
 		// Somebody else's answer to a forwarded mail. Nobody is told: it may come from anywhere.
 		h.Log.WarnContext(ctx, "answer to an approval mail from another address", "ask_id", ask.Ask.ID)
 		done.What = "other_sender"
-		return true, h.finish(ctx, done)
+		return h.finish(ctx, done)
 	}
 	ok, coversTo := h.signed(raw, a)
 	if !ok {
 		h.Log.WarnContext(ctx, "answer to an approval mail without a valid signature", "ask_id", ask.Ask.ID)
 		done.What, done.Why = "unsigned", "unsigned"
-		return true, h.finish(ctx, done)
+		return h.finish(ctx, done)
 	}
 	if !holds(a, token, tag, coversTo) {
 		done.What, done.Why = "no_original", "original"
-		return true, h.finish(ctx, done)
+		return h.finish(ctx, done)
 	}
-	return true, h.decide(ctx, a, ask, done)
+	return h.decide(ctx, a, ask, done)
 }
 
 // decide makes the move that an authentic answer says.

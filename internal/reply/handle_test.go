@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"toasoan/internal/inbox"
 	"toasoan/newsroom"
 )
 
@@ -268,8 +269,8 @@ func TestReplayedAnswers(t *testing.T) {
 		t.Fatalf("noted as %q", got)
 	}
 	for range 3 {
-		if ours, err := d.handler.Handle(t.Context(), raw); !ours || err != nil {
-			t.Errorf("the same mail again: %v, %v", ours, err)
+		if got, err := d.handler.Handle(t.Context(), inbox.Mail{Raw: raw}); got != inbox.Keep || err != nil {
+			t.Errorf("the same mail again: %v, %v", got, err)
 		}
 	}
 	renamed := bytes.Replace(raw, []byte("Message-ID: <"), []byte("Message-ID: <again-"), 1)
@@ -298,8 +299,8 @@ func TestDeathBetweenMoveAndNote(t *testing.T) {
 	a := d.sent()
 	raw := d.raw(a.answer("DUYỆT"))
 	d.moves.die = errors.New("killed")
-	if ours, err := d.handler.Handle(t.Context(), raw); !ours || err == nil {
-		t.Fatalf("%v, %v", ours, err)
+	if _, err := d.handler.Handle(t.Context(), inbox.Mail{Raw: raw}); err == nil {
+		t.Fatal("no error")
 	}
 	d.moves.die = nil
 	if got := d.got(raw); got != "decided" {
@@ -319,7 +320,7 @@ func TestAnswerWhileTheWorkflowsAreAway(t *testing.T) {
 	a := d.sent()
 	raw := d.raw(a.answer("DUYỆT"))
 	d.moves.away = true
-	if _, err := d.handler.Handle(t.Context(), raw); !errors.Is(err, errLater) {
+	if _, err := d.handler.Handle(t.Context(), inbox.Mail{Raw: raw}); !errors.Is(err, errLater) {
 		t.Fatalf("while away: %v", err)
 	}
 	d.moves.away = false
@@ -354,13 +355,13 @@ func TestMailsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	for name, raw := range map[string][]byte{
-		"empty": nil, "no header": []byte("DUYỆT"), "nul": {0, 0, 0}, "huge": bytes.Repeat([]byte("a"), maxMail+1),
+		"empty": nil, "no header": []byte("DUYỆT"), "nul": {0, 0, 0}, "huge": bytes.Repeat([]byte("a"), inbox.MaxMail+1),
 		"no body":  []byte("From: leader@vankhe.example\r\nIn-Reply-To: <l.x@y>\r\n\r\n"),
 		"half":     []byte("From: leader@vankhe.example\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"),
 		"bad type": []byte("From: leader@vankhe.example\r\nContent-Type: ;;;\r\nContent-Transfer-Encoding: nonsense\r\nIn-Reply-To: <l.x@y>\r\n\r\nDUYỆT"),
 	} {
-		if ours, err := d.handler.Handle(t.Context(), raw); ours || err != nil {
-			t.Errorf("%s: %v, %v", name, ours, err)
+		if got, err := d.handler.Handle(t.Context(), inbox.Mail{Raw: raw}); got != inbox.Pass || err != nil {
+			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"toasoan/internal/inbox"
 	"toasoan/internal/secret"
 	"toasoan/internal/store"
 	"toasoan/internal/testkit"
@@ -263,9 +264,9 @@ func encoded(address string) string {
 // got hands a mail in and returns what was noted of it, "" where it was left alone.
 func (d *desk) got(raw []byte) string {
 	d.t.Helper()
-	ours, err := d.handler.Handle(d.t.Context(), raw)
+	verdict, err := d.handler.Handle(d.t.Context(), inbox.Mail{Raw: raw, Via: "imap"})
 	d.no(err)
-	if !ours {
+	if verdict == inbox.Pass {
 		return ""
 	}
 	return d.scalar(`SELECT what FROM mail_replies ORDER BY at DESC, ctid DESC LIMIT 1`)
