@@ -46,6 +46,7 @@ const (
 func laneWaits() mail.Waits {
 	w := mail.DefaultWaits()
 	w.Quarantine, w.Guard, w.Again, w.AgainMost = time.Second, 500*time.Millisecond, 20*time.Millisecond, time.Second
+	w.Follow, w.Seat = 100*time.Millisecond, 500*time.Millisecond // what a killed courier held is free again soon
 	w.Retry = mail.Retry{Waits: []time.Duration{200 * time.Millisecond, 400 * time.Millisecond}, Stop: 2 * time.Second}
 	return w
 }

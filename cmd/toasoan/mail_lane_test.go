@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -137,26 +138,40 @@ func TestLaneStopsWhenTheArticleIsWithdrawn(t *testing.T) {
 	}
 }
 
+// I7: two processes share one rate, and one of them is killed and started again in the middle. Every window at the relay holds at
+// most the rate and one mail per connection more: the one whose place had come when the window began.
 func TestLaneKeepsTheRateOfTheInstallation(t *testing.T) {
 	t.Parallel()
-	l := newLane(t)
+	const rate, rows = 40, 240
+	l := newLane(t, func(o *smtpfake.Options) { o.Pipelining = true })
 	l.subscribe(2000) // two chunks: one for each process
 	issue := l.issue("article00001")
-	l.exec(`DELETE FROM mail_deliveries WHERE subscriber_id IN (SELECT subscriber_id FROM (SELECT subscriber_id, row_number() OVER (PARTITION BY chunk_no) AS n FROM mail_deliveries) r WHERE n > 60)`)
-	l.exec(`UPDATE mail_issues SET candidates = 120`)
-	one, two := l.process(laneJob{Issue: issue, Rate: 40, Chunks: []int{0}}), l.process(laneJob{Issue: issue, Rate: 40, Chunks: []int{1}})
+	l.exec(`DELETE FROM mail_deliveries WHERE subscriber_id IN (SELECT subscriber_id FROM (SELECT subscriber_id, row_number() OVER (PARTITION BY chunk_no) AS n FROM mail_deliveries) r WHERE n > $1)`, rows/2)
+	l.exec(`UPDATE mail_issues SET candidates = $1`, rows)
+	two := l.process(laneJob{Issue: issue, Rate: rate, Chunks: []int{1}})
+	if err := l.process(laneJob{Issue: issue, Rate: rate, Chunks: []int{0}, Step: "dotted", Nth: 30, Signal: int(syscall.SIGKILL)}).Wait(); err == nil {
+		t.Fatal("the courier outlived its kill")
+	}
+	one := l.process(laneJob{Issue: issue, Rate: rate, Chunks: []int{0}})
 	if err := errors.Join(one.Wait(), two.Wait()); err != nil {
 		t.Fatal(err)
 	}
-	var given, seconds int
-	if err := l.raw.QueryRow(t.Context(), `SELECT sum(least(used, 40)), count(*) FROM mail_slots`).Scan(&given, &seconds); err != nil {
-		t.Fatal(err)
+	l.hold(issue, laneConns)
+	var at []time.Time
+	for _, m := range l.relay.Accepted() {
+		at = append(at, m.At)
 	}
-	if given < 120 || given > seconds*40 {
-		t.Errorf("I7: %d mails leased in %d seconds of 40", given, seconds)
+	slices.SortFunc(at, time.Time.Compare)
+	if len(at) < rows {
+		t.Errorf("%d mails were accepted", len(at))
 	}
-	if sent := l.relay.Count(); sent != 120 {
-		t.Errorf("%d mails were sent", sent)
+	for _, window := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
+		most := rate*int(window/time.Second) + laneConns
+		for i := range at {
+			if i+most < len(at) && at[i+most].Sub(at[i]) < window {
+				t.Fatalf("I7: more than %d mails within %s", most, window)
+			}
+		}
 	}
 }
 
