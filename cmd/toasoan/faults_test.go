@@ -180,6 +180,7 @@ func TestFaults(t *testing.T) {
 		{"addresses", (*campaign).addresses},
 		{"postfix", (*campaign).realRelay},
 		{"dkim", (*campaign).signatures},
+		{"system", (*campaign).system},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"toasoan/internal/standalone"
+	"toasoan/internal/testkit/smtpfake"
 )
 
 // built is the product's binary, built once for all whole-system tests, with the Temporal server beside it.
@@ -54,6 +55,7 @@ type plant struct {
 	exited  chan struct{}
 	log     *syncBuffer
 	demo    demoFile
+	relay   *smtpfake.Server // in place of the mailbox, where the test brought one
 }
 
 // syncBuffer collects what the process says.
@@ -269,6 +271,9 @@ type mailMessage struct {
 
 // mails lists the messages whose subject contains part.
 func (p *plant) mails(part string) []mailMessage {
+	if p.relay != nil {
+		return relayed(p.relay, part)
+	}
 	var found []mailMessage
 	for start := 0; ; start += 500 {
 		res, err := http.Get(fmt.Sprintf("%s/api/v1/messages?start=%d&limit=500", p.mailbox, start))
@@ -291,6 +296,9 @@ func (p *plant) mails(part string) []mailMessage {
 
 // text is the plain text of a message.
 func (p *plant) text(id string) string {
+	if p.relay != nil {
+		return relayedText(p.t, p.relay, id)
+	}
 	res, err := http.Get(p.mailbox + "/api/v1/message/" + id)
 	if err != nil {
 		return ""
