@@ -25,10 +25,10 @@ const (
 // Wrong lists what is not allowed: numbers out of range, a domain that is none, without a bound, or named twice.
 func (m MailLimits) Wrong() (wrong []FieldError) {
 	if m.Rate != nil && (*m.Rate < 0 || *m.Rate > mostMailRate) {
-		wrong = append(wrong, FieldError{Field: "rate", Code: "range"})
+		wrong = append(wrong, FieldError{Field: "rate", Code: "out_of_range"})
 	}
 	if m.Connections != nil && (*m.Connections < 1 || *m.Connections > mostMailConnections) {
-		wrong = append(wrong, FieldError{Field: "connections", Code: "range"})
+		wrong = append(wrong, FieldError{Field: "connections", Code: "out_of_range"})
 	}
 	seen := map[string]bool{}
 	for _, d := range m.Domains {
@@ -38,7 +38,7 @@ func (m MailLimits) Wrong() (wrong []FieldError) {
 		seen[d.Domain] = true
 	}
 	if len(m.Domains) > mostDomainLimits {
-		wrong = append(wrong, FieldError{Field: "domains", Code: "range"})
+		wrong = append(wrong, FieldError{Field: "domains", Code: "out_of_range"})
 	}
 	return wrong
 }

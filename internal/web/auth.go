@@ -28,6 +28,7 @@ type authStore interface {
 type deskStore interface {
 	accountStore
 	adminStore
+	mailLimitsStore
 	articleStore
 	authStore
 	boardStore
@@ -195,7 +196,7 @@ func (v deskView) Admin() bool { return v.Me.Is(newsroom.RoleAdmin) }
 
 // InAdmin reports whether the page is one of the administration.
 func (v deskView) InAdmin() bool {
-	return slices.Contains([]string{"admin", "users", "sections", "offices", "policies", "calendar", "trouble", "audit"}, v.Nav)
+	return slices.Contains([]string{"admin", "users", "sections", "offices", "policies", "calendar", "mail", "trouble", "audit"}, v.Nav)
 }
 
 // Writes reports whether the rail offers to write.

@@ -53,6 +53,8 @@ func (s *Server) routes() {
 	s.on("POST /gop-y", s.page(s.limit("feedback", time.Minute, 5, s.postFeedback)))
 	s.on("GET /dang-ky", s.page(s.getSubscribe))
 	s.on("POST /dang-ky", s.page(s.limit("subscribe", 10*time.Second, 10, s.postSubscribe)))
+	s.on("GET /dang-ky/nhung", s.page(s.framed(s.getEmbedded)))
+	s.on("POST /dang-ky/nhung", s.page(s.framed(s.limit("subscribe", 10*time.Second, 10, s.postEmbedded))))
 
 	// Mailed links.
 	s.on("GET /duyet/{token}", s.page(s.mailed(s.getDecide)))
@@ -111,6 +113,8 @@ func (s *Server) routes() {
 	s.on("GET /desk/subscribers.csv", s.staffLong(0, s.getSubscribersCSV, admin...))
 	s.on("GET /desk/subscribers/import", s.staff(s.getImport, admin...))
 	s.on("POST /desk/subscribers/import", s.staffLong(importBody, s.postImport, admin...))
+	s.on("GET /desk/subscribers/form", s.staff(s.getEmbedForm, admin...))
+	s.on("POST /desk/subscribers/form", s.staff(s.postEmbedForm, admin...))
 	s.on("GET /desk/imports/{id}", s.staff(s.getImported, admin...))
 	s.on("POST /desk/imports/{id}", s.staff(s.postImported, admin...))
 	s.on("GET /desk/subscribers/{id}", s.staff(s.getSubscriber, admin...))
@@ -138,6 +142,8 @@ func (s *Server) routes() {
 	s.on("GET /desk/admin/policies", s.staff(s.getPolicies, admin...))
 	s.on("GET /desk/admin/policies/{section}", s.staff(s.getPolicy, admin...))
 	s.on("POST /desk/admin/policies/{section}", s.staff(s.postPolicy, admin...))
+	s.on("GET /desk/admin/mail", s.staff(s.getMailLimits, admin...))
+	s.on("POST /desk/admin/mail", s.staff(s.postMailLimits, admin...))
 	s.on("GET /desk/admin/audit", s.staff(s.getAudit, admin...))
 	s.on("GET /desk/admin/audit.jsonl", s.staffLong(0, s.getAuditFile(newsroom.AuditJSONL), admin...))
 	s.on("GET /desk/admin/audit.csv", s.staffLong(0, s.getAuditFile(newsroom.AuditCSV), admin...))
