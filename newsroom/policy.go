@@ -62,6 +62,14 @@ func (s Seat) Capacity() Capacity {
 	return AsApprover
 }
 
+// owner is the holder whose seat it is.
+func (s Seat) owner() string {
+	if s.OnBehalfOf != "" {
+		return s.OnBehalfOf
+	}
+	return s.Person
+}
+
 // Ask is an open question to one person about one revision: the mailed link.
 type Ask struct {
 	ID         string
@@ -72,6 +80,11 @@ type Ask struct {
 	Seat       Seat
 	Escalation bool // asked in addition when the time was over; never needed for "all"
 	Closed     bool // answered, or past its last day: it counts among those asked, and lets nobody decide
+}
+
+// AnsweredBy reports whether p may answer: a leader, or an admin who was asked since nobody else was left to (domain.md §3).
+func (k Ask) AnsweredBy(p Person) bool {
+	return p.Is(RoleLeader) || (k.Escalation && p.Is(RoleAdmin))
 }
 
 // Verdict is one person's settled decision on a revision.
@@ -163,14 +176,8 @@ func Reseats(s Situation) []Reseat {
 
 // seatOf finds where the holder whose seat was asked sits now.
 func seatOf(seats []Seat, asked Seat) (Seat, bool) {
-	owner := func(s Seat) string {
-		if s.OnBehalfOf != "" {
-			return s.OnBehalfOf
-		}
-		return s.Person
-	}
 	for _, s := range seats {
-		if s.Office == asked.Office && owner(s) == owner(asked) {
+		if s.Office == asked.Office && s.owner() == asked.owner() {
 			return s, true
 		}
 	}

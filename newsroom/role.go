@@ -54,6 +54,9 @@ func (p Person) Reads(authorID string) bool {
 	return p.Active && (p.ID == authorID || p.Is(RoleReviewer) || p.Is(RoleLeader) || p.Is(RoleCommenter) || p.Is(RoleAdmin))
 }
 
+// HoldsPIN reports whether p may have a PIN: whoever can be asked to decide by a mailed link.
+func (p Person) HoldsPIN() bool { return p.Is(RoleLeader) || p.Is(RoleAdmin) }
+
 // Capacity is the standing in which somebody acted; the record keeps it for ever.
 type Capacity string
 
@@ -66,11 +69,11 @@ const (
 	AsHolder Capacity = "lock_holder"
 	// AsApprover decides as holder of the office asked.
 	AsApprover Capacity = "approver"
-	// AsDeputy decides for another under a dated delegation ("ký thay").
+	// AsDeputy decides for another ("ký thay"): under a dated delegation, or since the other's time was over.
 	AsDeputy Capacity = "deputy"
 	// AsLeader acts as a leader on what is public.
 	AsLeader Capacity = "leader"
-	// AsAdmin acts as administrator.
+	// AsAdmin acts as administrator; decides only where neither a deputy nor the chief was left to be asked.
 	AsAdmin Capacity = "admin"
 	// AsReader comments on what is being worked on, nothing else.
 	AsReader Capacity = "reader"

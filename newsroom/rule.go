@@ -45,6 +45,21 @@ type Situation struct {
 	Blocking []string  // codes of the findings that the policy makes blocking
 }
 
+// Waiting is the holder whose answer is still missing in the step that runs; "" where it is not just one.
+func (s Situation) Waiting() string {
+	var one string
+	for _, ask := range s.Asks {
+		if ask.Closed || ask.Escalation || ask.Step != s.Article.Step {
+			continue
+		}
+		if one != "" {
+			return ""
+		}
+		one = ask.Seat.owner()
+	}
+	return one
+}
+
 // Ruling is what follows from an allowed move. The store carries it out in one transaction.
 type Ruling struct {
 	Move       Move
@@ -215,7 +230,7 @@ func seated(s Situation, r Request) (Seat, Refusal) {
 		}
 		return Seat{}, RefusedRole
 	}
-	if !p.Is(RoleLeader) {
+	if !p.Is(RoleLeader) && !slices.ContainsFunc(s.Asks, func(k Ask) bool { return k.Seat.Person == p.ID && k.AnsweredBy(p) }) {
 		return Seat{}, RefusedRole
 	}
 	if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == p.ID && v.Step == s.Article.Step }) {
@@ -241,6 +256,8 @@ func seated(s Situation, r Request) (Seat, Refusal) {
 
 func capacity(w Way, seat Seat, s Situation) Capacity {
 	switch c := w.By[0]; {
+	case c == AsApprover && seat.Person != "" && !s.Actor.Is(RoleLeader):
+		return AsAdmin // asked since nobody else was left to
 	case c == AsApprover && seat.Person != "":
 		return seat.Capacity()
 	case c == AsHolder && s.Article.HolderID != s.Actor.ID:
