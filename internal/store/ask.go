@@ -80,7 +80,7 @@ func (s *Store) AskByToken(ctx context.Context, token string) (newsroom.AskView,
 }
 
 const sqlAskBefore = `
-	SELECT content FROM revisions WHERE article_id = @id AND n = coalesce(
+	SELECT content, n = @live FROM revisions WHERE article_id = @id AND n = coalesce(
 	  (SELECT max(revision) FROM asks WHERE article_id = @id AND user_id = @user AND kind = 'approval' AND revision < @revision), nullif(@live, 0))`
 
 // askBefore loads what this person was asked about before, else what readers see now.
@@ -92,7 +92,7 @@ func (s *Store) askBefore(ctx context.Context, v *newsroom.AskView) error {
 	var content []byte
 	err := notFound(s.db.QueryRow(ctx, sqlAskBefore, args{
 		"id": v.Article.ID, "user": v.Person.ID, "revision": v.Ask.Revision, "live": live,
-	}).Scan(&content))
+	}).Scan(&content, &v.BeforeLive))
 	if errors.Is(err, newsroom.ErrNotFound) {
 		return nil
 	}

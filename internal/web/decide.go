@@ -250,7 +250,7 @@ func (s *Server) whyClosed(r *http.Request, ask newsroom.AskView) string {
 }
 
 // said is a decision as its page tells it: who decided and when, and when readers saw it.
-type said struct{ Icon, Text, Day, Behalf, Reason, Ahead string }
+type said struct{ Panel, Icon, Text, Day, Behalf, Reason, Ahead string }
 
 // said tells this person's own decision, else the one that settled the question; nil where there is neither.
 func (s *Server) said(r *http.Request, ask newsroom.AskView) *said {
@@ -263,8 +263,11 @@ func (s *Server) said(r *http.Request, ask newsroom.AskView) *said {
 	}
 	l := s.lang(r)
 	told := &said{Icon: "good", Day: l.T("decide.at", "date", l.Date(d.At)), Behalf: d.OnBehalfOf, Reason: d.Reason}
-	if d.Move == newsroom.MoveRequestChanges || d.Move == newsroom.MoveReject {
-		told.Icon = "return"
+	switch d.Move {
+	case newsroom.MoveRequestChanges:
+		told.Icon, told.Panel = "return", "panel-wait"
+	case newsroom.MoveReject:
+		told.Icon, told.Panel = "state-rejected", "panel-stop"
 	}
 	told.Text = l.T("decide.done_"+string(d.Move), "name", d.By, "time", l.Time(d.At))
 	a := ask.Article
@@ -273,6 +276,8 @@ func (s *Server) said(r *http.Request, ask newsroom.AskView) *said {
 		told.Text = l.T("decide.released_at", "said", told.Text, "time", l.Time(*at))
 	case at != nil:
 		told.Text = l.T("decide.released_at", "said", told.Text, "time", l.MailTime(*at))
+	case ask.Own != nil && a.Stage == newsroom.StageAwaitingApproval && a.Round == ask.Ask.Round:
+		told.Ahead = l.T("decide.waits_others")
 	case a.Stage != newsroom.StageApproved && a.Stage != newsroom.StageScheduled:
 	case a.Frozen:
 		told.Ahead = l.T("decide.release_held")

@@ -750,5 +750,5 @@ func TestNewTextIsShownWithWhatChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.move(d.reviewer, id, newsroom.MoveResubmit)
-	d.phone().open(d.link(id, d.leader)).shows(200, "Thay đổi so với bản đồng chí đã xem", "<del>bảy</del>", "<ins>tám</ins>", "Cũng thay đổi: tác giả.")
+	d.phone().open(d.link(id, d.leader)).shows(200, "Thay đổi so với bản đã trình đồng chí", "<del>bảy</del>", "<ins>tám</ins>", "Cũng thay đổi: tác giả.")
 }
