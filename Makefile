@@ -8,10 +8,11 @@ GOFILES := $(shell find . -name '*.go' -not -path './cmd/temporald/*' -not -path
 TESTFLAGS ?= -p 2 -timeout 30m
 
 export TOASOAN_DATA ?= ./data
+export TOASOAN_INSTALL ?= 1
 
 BENCHES := bench-mail bench-portal bench-approval bench-publish bench-views bench-search bench-board bench-start
 
-.PHONY: $(BENCHES) help run test check bench demo schema histories pictures vuln build clean lint generated tools FORCE
+.PHONY: $(BENCHES) help run test check bench demo faults faults-unscaled schema histories pictures vuln build clean lint generated tools FORCE
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -47,6 +48,18 @@ $(BENCHES): bench-%: bin/temporald
 
 demo: bin/toasoan bin/temporald ## walk one article from draft to mailbox
 	bin/toasoan demo
+
+# docs/faults.md says which test shows what. TOASOAN_FAULTS_SEED=n draws other points.
+FAULTS := ./internal/mail/... ./internal/bounce/... ./internal/inbox/... ./internal/reply ./internal/store ./internal/web ./internal/testkit/...
+CAMPAIGN := go test -count=1 -v ./cmd/toasoan
+SHOW := grep -vE '^ *(=== |--- PASS)|courier said: $$'
+
+faults: bin/temporald ## break the mail side in every way that docs/faults.md lists, within 30 minutes, and write its table
+	go run ./internal/testkit/servers -- go test -count=1 $(FAULTS)
+	set -o pipefail; go run ./internal/testkit/servers -- $(CAMPAIGN) -timeout 30m -run '^(TestFaults|TestLane.*)$$' -args -faults $(CURDIR)/docs/faults.md | $(SHOW)
+
+faults-unscaled: ## sit out a handful of faults with every wait as in production, about 20 minutes, and write their table
+	set -o pipefail; go run ./internal/testkit/servers -- $(CAMPAIGN) -timeout 60m -parallel 10 -run '^TestFaultsUnscaled$$' -args -faults-unscaled $(CURDIR)/docs/faults.md | $(SHOW)
 
 schema: ## print the whole schema
 	@cat migrations/*.sql

@@ -178,6 +178,8 @@ func TestFaults(t *testing.T) {
 		{"unreachable", (*campaign).unreachable},
 		{"codes", (*campaign).codes},
 		{"addresses", (*campaign).addresses},
+		{"content", (*campaign).content},
+		{"letters", (*campaign).lettersGoOn},
 		{"postfix", (*campaign).realRelay},
 		{"dkim", (*campaign).signatures},
 		{"system", (*campaign).system},
