@@ -56,6 +56,7 @@ type laneJob struct {
 	Database, Relay, Issue string
 
 	Rate   int
+	Window int           // mails in flight on a connection
 	Chunks []int         // nil: all; a chunk has one worker at a time
 	Step   string        // failpoint at which it kills or stops itself
 	Nth    int           // how often the failpoint is passed before
@@ -123,7 +124,7 @@ func (j laneJob) run(ctx context.Context) error {
 		waits = mail.DefaultWaits()
 	}
 	c := mail.NewCourier(s, laneComposer(), relay, mail.Options{
-		Connections: laneConns, Rate: j.Rate, Claim: 25, Waits: waits, Now: now, Failpoint: j.failpoint(),
+		Connections: laneConns, Rate: j.Rate, Window: j.Window, Claim: 25, Waits: waits, Now: now, Failpoint: j.failpoint(),
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	defer c.Close()
@@ -354,7 +355,7 @@ func (l *lane) mailed(j laneJob) {
 	} else if j.Step == "" {
 		l.t.Fatalf("courier: %v", err)
 	}
-	if err := l.process(laneJob{Issue: j.Issue, Rate: j.Rate}).Wait(); err != nil {
+	if err := l.process(laneJob{Issue: j.Issue, Rate: j.Rate, Window: j.Window}).Wait(); err != nil {
 		l.t.Fatalf("the courier after it: %v", err)
 	}
 }

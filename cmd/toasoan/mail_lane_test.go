@@ -175,6 +175,28 @@ func TestLaneKeepsTheRateOfTheInstallation(t *testing.T) {
 	}
 }
 
+// Several mails in flight on a connection: a kill leaves as many in doubt on each, and no more.
+func TestLaneKilledWithAWindow(t *testing.T) {
+	t.Parallel()
+	const window = 4
+	for _, step := range []string{"granted", "dotted", "committed"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			l := newLane(t, func(o *smtpfake.Options) { o.Pipelining, o.Chunking = true, true })
+			l.subscribe(150)
+			issue := l.issue("article00001")
+			l.mailed(laneJob{Issue: issue, Window: window, Step: step, Nth: 3, Signal: int(syscall.SIGKILL)})
+			states := l.hold(issue, laneConns*window)
+			if states["sent"]+states["in_doubt_resent"] != 150 {
+				t.Errorf("%v", states)
+			}
+			if step == "granted" && states["in_doubt_resent"] == 0 {
+				t.Error("killed with dots granted, and nothing was in doubt")
+			}
+		})
+	}
+}
+
 // Letters carry links that work: what the mail says is taken at its word.
 func TestLaneLetters(t *testing.T) {
 	t.Parallel()

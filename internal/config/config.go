@@ -20,6 +20,7 @@ type Config struct {
 	URL            *url.URL // public base URL; nil: made from Listen
 	Data           string
 	Demo           bool
+	Install        bool
 	Secret         string
 	DatabaseURL    string
 	MigrateURL     string
@@ -54,6 +55,7 @@ type Mail struct {
 	BounceDomain string
 	Rate         int // mails per second for the whole installation; 0: no cap
 	Connections  int // likewise
+	Window       int // mails in flight on a connection
 	DKIMDomain   string
 	DKIMSelector string
 	DKIMKeyFile  string

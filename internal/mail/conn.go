@@ -207,7 +207,7 @@ func (c *Conn) load(m Message) *StepError {
 		return c.refused(failed)
 	}
 	if c.chunking {
-		c.sayChunk(m)
+		c.sayChunk(m, "")
 		if _, failed := c.ask(StageBody); failed != nil {
 			return c.refused(failed)
 		}
@@ -234,7 +234,7 @@ func (c *Conn) sayEnvelope(m Message) {
 	c.mailFrom(m)
 	c.rcptTo(m)
 	if c.chunking {
-		c.sayChunk(m)
+		c.sayChunk(m, "")
 		return
 	}
 	c.line("DATA")

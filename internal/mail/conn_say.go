@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-func (c *Conn) sayChunk(m Message) {
-	c.line("BDAT " + strconv.Itoa(len(m.Raw)))
+// sayChunk writes the body as one chunk; last is " LAST" where it ends the mail, "" where the dot comes later.
+func (c *Conn) sayChunk(m Message, last string) {
+	c.line("BDAT " + strconv.Itoa(len(m.Raw)) + last)
 	_, _ = c.out.Write(m.Raw) // its error comes back from the flush
 }
 

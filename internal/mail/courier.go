@@ -16,6 +16,7 @@ type Options struct {
 	Connections   int                                                              // of the whole installation for newsletters, until an admin sets another number; default 8
 	TxConnections int                                                              // of this process for letters; default 4
 	Rate          int                                                              // newsletters per second of the whole installation, until an admin sets another; 0: no cap
+	Window        int                                                              // newsletters in flight on a connection whose relay offers CHUNKING, and in doubt when it dies; default 1
 	Hold          bool                                                             // doubtful newsletters are held for a person instead of being sent once more
 	Claim         int                                                              // rows claimed at once; default 500
 	Waits         Waits                                                            // zero: DefaultWaits
@@ -51,6 +52,9 @@ func NewCourier(ledger Ledger, composer *Composer, relay *Relay, o Options) *Cou
 	}
 	if o.TxConnections <= 0 {
 		o.TxConnections = 4
+	}
+	if o.Window <= 0 {
+		o.Window = 1
 	}
 	if o.Claim <= 0 {
 		o.Claim = 500

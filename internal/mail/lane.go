@@ -10,7 +10,7 @@ import (
 
 // lane is one seat's work.
 func (j *job) lane(ctx context.Context, helper bool) {
-	l := &lane{job: j, helper: helper}
+	l := &lane{job: j, helper: helper, bufs: make([][]byte, max(2, j.c.o.Window))}
 	defer j.c.bulk.leave()
 	j.c.books.bulk.crowd.Add(1)
 	defer j.c.books.bulk.crowd.Add(-1)
@@ -42,8 +42,8 @@ type lane struct {
 	*job
 	helper bool // leaves as soon as another chunk has no seat at all
 	conn   *Conn
-	held   []Entry // results that wait for the next commit
-	bufs   [2][]byte
+	held   []Entry  // results that wait for the next commit
+	bufs   [][]byte // the mails that may still be on their way
 	flip   int
 }
 
@@ -92,6 +92,9 @@ func (l *lane) send(ctx context.Context, r *parcel) bool {
 	if !l.connect(ctx) {
 		l.give(r)
 		return false
+	}
+	if l.c.o.Window > 1 && l.conn.Bursts() {
+		return l.burst(ctx, following{r, m})
 	}
 	failed := l.conn.Load(ctx, m)
 	for {
@@ -146,7 +149,7 @@ func (l *lane) next(ctx context.Context) (following, bool) {
 
 // render makes the mail; one that cannot be made is refused for good, alone.
 func (l *lane) render(ctx context.Context, r *parcel) (Message, bool) {
-	l.flip = 1 - l.flip // the mail before may still be on its way
+	l.flip = (l.flip + 1) % len(l.bufs)
 	m, err := l.issue.master.splice(l.bufs[l.flip], r.Recipient)
 	if err != nil {
 		failed := &StepError{Stage: StageCompose, Err: err}
@@ -202,23 +205,17 @@ func (l *lane) connect(ctx context.Context) bool {
 	return true
 }
 
-// grant commits what is held together with r's dot. granted: the dot may be sent. Otherwise the mail was taken back from
-// the relay; ok says whether the lane goes on.
+// grant waits for r's place and commits what is held together with its dot. granted: the dot may be sent. Otherwise the mail was
+// taken back from the relay; ok says whether the lane goes on.
 func (l *lane) grant(ctx context.Context, r *parcel, m Message) (granted, ok bool) {
 	if err := l.turn(ctx, r); err != nil {
 		l.conn.Abort()
 		l.give(r)
-		if ctx.Err() == nil {
-			l.failNow(err)
-		}
+		l.unlessEnded(ctx, err)
 		return false, false
 	}
 	asked := time.Now()
-	l.held = append(l.held, Entry{
-		IssueID: l.issue.id, SubscriberID: r.SubscriberID, Lease: l.lease, State: newsroom.DeliveryDot, At: l.c.o.Now(), BodyHash: m.BodyHash[:],
-	})
-	states, err := l.c.books.bulk.commit(ctx, l.held)
-	l.held = l.held[:0]
+	states, err := l.permit(ctx, following{r, m})
 	if err != nil {
 		l.conn.Abort()
 		r.leave()
@@ -226,22 +223,47 @@ func (l *lane) grant(ctx context.Context, r *parcel, m Message) (granted, ok boo
 		return false, false
 	}
 	l.c.o.Failpoint("granted")
-	switch state := states[len(states)-1]; state {
-	case newsroom.DeliveryDot:
+	if states[0] == newsroom.DeliveryDot {
 		if time.Since(asked) > l.c.o.Waits.Guard {
 			l.conn.Abort()
 			return false, l.done(ctx, r, &StepError{Stage: StageBody, Err: errTooLate})
 		}
 		return true, true
-	case newsroom.DeliverySuppressed:
-		l.conn.Abort() // no dot, no delivery
-		r.leave()
-		return false, true
-	default: // fenced, paused or aborted: none of this chunk's rows may go
-		l.conn.Abort()
-		r.leave()
-		l.stopped.Store(true)
-		return false, false
+	}
+	l.conn.Abort() // no dot, no delivery
+	return false, l.denied(r, states[0])
+}
+
+// permit commits what is held together with the dots of list, and returns their rows' states.
+func (l *lane) permit(ctx context.Context, list ...following) ([]newsroom.DeliveryState, error) {
+	before := len(l.held)
+	for _, f := range list {
+		l.held = append(l.held, Entry{
+			IssueID: l.issue.id, SubscriberID: f.r.SubscriberID, Lease: l.lease, State: newsroom.DeliveryDot, At: l.c.o.Now(), BodyHash: f.m.BodyHash[:],
+		})
+	}
+	states, err := l.c.books.bulk.commit(ctx, l.held)
+	l.held = l.held[:0]
+	if err != nil {
+		return nil, err
+	}
+	return states[before:], nil
+}
+
+// denied notes that r's dot was refused. false: none of this chunk's rows may go, since it is fenced, paused or aborted.
+func (l *lane) denied(r *parcel, state newsroom.DeliveryState) bool {
+	r.leave()
+	if state == newsroom.DeliverySuppressed {
+		return true
+	}
+	l.stopped.Store(true)
+	return false
+}
+
+// unlessEnded fails the job for an error that is not the end of ctx.
+func (l *lane) unlessEnded(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		l.failNow(err)
 	}
 }
 

@@ -1,0 +1,103 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Bursts reports that the relay takes several mails in one breath: it offers PIPELINING and CHUNKING.
+func (c *Conn) Bursts() bool { return c.pipelining && c.chunking }
+
+var errNotHeard = errors.New("the connection broke before this mail was answered")
+
+// Burst says several whole mails, dots included, before it listens to the first reply; only where Bursts. For each mail it
+// returns nil (accepted), a refusal, an error at StageBody where the relay cannot have got all of it, or one at StageDot without a
+// reply: then nobody knows. When ctx ends it waits for Limits.Grace more.
+func (c *Conn) Burst(ctx context.Context, list []Message) []*StepError {
+	failed := make([]*StepError, len(list))
+	all := func(e *StepError) []*StepError {
+		for i := range failed {
+			failed[i] = first(failed[i], e)
+		}
+		return failed
+	}
+	if c.loaded || c.closed {
+		return all(&StepError{Stage: StageMail, Err: errLoaded})
+	}
+	for i, m := range list {
+		failed[i] = c.check(m)
+	}
+	defer c.until(ctx, c.limits.Grace)()
+	if gone := c.there(); gone != nil {
+		return all(gone)
+	}
+	resets := make([]bool, len(list))
+	last := len(list)
+	for i, m := range list {
+		if failed[i] != nil {
+			continue
+		}
+		if resets[i] = c.reset; c.reset {
+			c.line("RSET")
+		}
+		c.sayWhole(m)
+		if cut := c.flush(StageBody, c.limits.Body); cut != nil {
+			failed[i], last = cut, i
+			break
+		}
+		c.reset = true // how this one ends is not known yet
+		c.mails++
+	}
+	for i := range list {
+		switch {
+		case failed[i] != nil:
+		case i > last:
+			failed[i] = &StepError{Stage: StageBody, Err: errNotHeard}
+		case c.closed:
+			failed[i] = &StepError{Stage: StageDot, Err: errNotHeard}
+		default:
+			failed[i] = c.wholeReplies(resets[i])
+		}
+	}
+	c.usedAt = time.Now()
+	return failed
+}
+
+// sayWhole writes a mail from its envelope to its end.
+func (c *Conn) sayWhole(m Message) {
+	c.mailFrom(m)
+	c.rcptTo(m)
+	c.sayChunk(m, " LAST")
+}
+
+// wholeReplies hears the answers to one mail of a burst. A mail without a sender or recipient cannot be accepted, whatever else
+// happens; of one that broke off otherwise nobody knows.
+func (c *Conn) wholeReplies(reset bool) *StepError {
+	broken := func(refused *StepError, err error) *StepError {
+		c.Abort()
+		return first(refused, &StepError{Stage: StageDot, Err: err})
+	}
+	if reset {
+		if _, e := c.hear(StageMail); e != nil {
+			return broken(nil, e)
+		}
+	}
+	var refused *StepError
+	for _, stage := range []Stage{StageMail, StageRcpt, StageDot} {
+		_, e := c.hear(stage)
+		switch {
+		case e == nil:
+		case e.Err != nil:
+			return broken(refused, e.Err)
+		case refused == nil:
+			refused = e
+		}
+		if e != nil && e.gone() {
+			c.Abort()
+			return refused
+		}
+	}
+	c.reset = refused != nil
+	return refused
+}
