@@ -64,8 +64,10 @@ faults-unscaled: ## sit out a handful of faults with every wait as in production
 schema: ## print the whole schema
 	@cat migrations/*.sql
 
-histories: bin/temporald ## save the workflows' histories anew, for the replay tests
-	go run ./internal/testkit/servers -- go test ./workflows -run TestSaveHistories -count=1 -save
+histories: bin/temporald ## record the workflows' runs anew for the replay tests, and say which changed (ten minutes: one waits)
+	set -o pipefail; go run ./internal/testkit/servers -- go test ./workflows ./cmd/toasoan -run TestSaveHistor -count=1 -timeout 20m -save -v | \
+	  sed -nE 's/^ +[a-z_]+\.go:[0-9]+: (.*: (saved|as before|CHANGED.*))/  \1/p; /^(---|FAIL|ok|panic)/p'
+	go test ./workflows -run Replay -count=1
 
 pictures: bin/toasoan bin/temporald ## photograph the running product for README and docs
 	go run ./internal/testkit/servers -- go test ./cmd/toasoan -run TestPictures -count=1 -pictures

@@ -11,6 +11,7 @@ import (
 
 	"toasoan/activities"
 	"toasoan/events"
+	"toasoan/internal/testkit"
 	"toasoan/newsroom"
 )
 
@@ -137,7 +138,7 @@ func TestSaveHistoriesOfMail(t *testing.T) {
 		if err := run.Get(ctx, nil); err != nil {
 			t.Fatal(err)
 		}
-		saveHistory(t, c, run.GetID(), run.GetRunID(), name)
+		testkit.SaveHistory(t, c, run.GetID(), run.GetRunID(), histories, name)
 	}
 	issue := start(DeliveryID("i1"), QueueMailBulk, Delivery, DeliveryInput{IssueID: "i1"})
 	until(t, func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.issue.Status == newsroom.IssuePaused })
