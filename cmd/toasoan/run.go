@@ -35,7 +35,7 @@ func runAll(ctx context.Context, t terminal, arguments []string) (err error) {
 	log := logger(c, t.err)
 	n.stack, err = standalone.Start(ctx, standalone.Options{
 		Data: c.Data, Postgres: c.DatabaseURL == "" || c.Temporal.Address == "", NATS: c.NATSURL == "", Mailbox: c.SMTPURL == "",
-		Temporal: c.Temporal.Address == "", TemporalLater: true,
+		Temporal: c.Temporal.Address == "", TemporalLater: true, Install: c.Install,
 		MailboxListen: c.MailboxListen, UIListen: c.UIListen, Log: log,
 	})
 	if err != nil {

@@ -29,8 +29,9 @@ type Postgres struct {
 }
 
 // startPostgres starts the cluster of a data folder, made on first use, and prepares roles and databases.
-func startPostgres(ctx context.Context, data string, throwaway bool, log *slog.Logger, onStart func()) (*Postgres, error) {
-	c, err := locateCluster(ctx, data)
+func startPostgres(ctx context.Context, data string, o Options, log *slog.Logger, onStart func()) (*Postgres, error) {
+	throwaway := o.Throwaway
+	c, err := locateCluster(ctx, data, o.Install, log)
 	if err != nil {
 		return nil, err
 	}

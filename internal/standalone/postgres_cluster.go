@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,8 +29,9 @@ type cluster struct {
 const systemData = "/var/lib/toasoan"
 
 // locateCluster finds the cluster of a data folder, or decides where a new one goes. <data>/postgres is the cluster or
-// a link to it, so that the decision holds for ever, also when the data folder moves.
-func locateCluster(ctx context.Context, data string) (*cluster, error) {
+// a link to it, so that the decision holds for ever, also when the data folder moves. With install, a PostgreSQL that is not
+// there is brought.
+func locateCluster(ctx context.Context, data string, install bool, log *slog.Logger) (*cluster, error) {
 	runAs, err := serverAccount()
 	if err != nil {
 		return nil, err
@@ -42,7 +44,14 @@ func locateCluster(ctx context.Context, data string) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.binaries, err = findPostgres(ctx, postgresFolders(), major); err != nil {
+	fetched := filepath.Join(filepath.Dir(c.folder), "postgres-binaries")
+	find := func(ctx context.Context) (postgresBinaries, error) {
+		return findPostgres(ctx, append(postgresFolders(), filepath.Join(fetched, "bin")), major)
+	}
+	if c.binaries, err = find(ctx); errors.Is(err, ErrNoPostgres) && install {
+		c.binaries, err = installer{folder: fetched, root: os.Geteuid() == 0, repository: mavenCentral, find: find, log: log}.install(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return c, c.makeSocketFolder()

@@ -41,6 +41,9 @@ type Options struct {
 	// Stack.TemporalReady tells when. It also waits for a temporald that is still being built.
 	TemporalLater bool
 
+	// Install lets Start bring PostgreSQL onto a machine that has none; it says so first.
+	Install bool
+
 	// Throwaway is for tests: nothing waits for the disk. Data survives kill -9, but not a power cut.
 	Throwaway bool
 
@@ -117,7 +120,7 @@ func (s *Stack) addPostgres(ctx context.Context, o Options) error {
 		return nil
 	}
 	began := time.Now()
-	server, err := startPostgres(ctx, s.data, o.Throwaway, s.log, s.note)
+	server, err := startPostgres(ctx, s.data, o, s.log, s.note)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,8 @@ func serve(ctx context.Context, temporal string, command []string) (code int, er
 	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
 	o := standalone.Options{
 		Data: data, Postgres: true, Temporal: true, TemporalBinary: temporal, Throwaway: true,
-		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Install: os.Getenv("TOASOAN_INSTALL") == "1",
+		Log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	if _, statErr := os.Stat(temporal); statErr != nil {
 		fmt.Fprintf(os.Stderr, "test servers: %s is not built: tests that need Temporal are skipped (make bin/temporald)\n", temporal)
