@@ -94,3 +94,17 @@ type Bounced struct {
 	Said   string     `json:"said,omitempty"`
 	Title  string     `json:"subject"` // of the newsletter
 }
+
+// EventFailed is the type of an event whose kind follows from its status and words.
+const EventFailed = "failed"
+
+// BounceEvent is what a relay that reports by HTTP says about one mail.
+type BounceEvent struct {
+	ID         string // names the event: a repeat is taken once
+	Type       string // failed, delayed, complaint, leave
+	ReturnPath string // of the mail: b+<token>@…
+	MessageID  string // of the mail, where the return path is not known
+	Recipient  string // whom it is about; compared, never kept
+	Status     string // RFC 3463
+	Diagnostic string // the refusing server's words
+}

@@ -27,7 +27,7 @@ const (
 
 // reported is the mail that a report is about: a newsletter's delivery, or a letter.
 type reported struct {
-	issue, subscriber                 string
+	issue, subscriber                  string
 	letter, kind, user, article, askID string
 }
 

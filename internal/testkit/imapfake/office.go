@@ -5,6 +5,8 @@ package imapfake
 import (
 	"bytes"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/url"
 	"sync"
@@ -70,7 +72,7 @@ func (p *Office) Open() {
 		NewSession: func(*imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
 			return &session{office: p}, nil, nil
 		},
-		Caps: caps, InsecureAuth: true, DebugWriter: p.heard,
+		Caps: caps, InsecureAuth: true, DebugWriter: p.heard, Logger: log.New(io.Discard, "", 0), // it tells of connections that tests cut
 	})
 	listener, err := net.Listen("tcp", p.address)
 	if err != nil {
