@@ -53,6 +53,9 @@ type Mail struct {
 	FromTX       string // approvals, opt-ins; "": From
 	ReplyTo      string
 	BounceDomain string
+	BounceListen string // host:port, smtp://host:port or lmtp://host:port; "": none
+	SoftIssues   int    // an address that fails in so many newsletters …
+	SoftDays     int    // … within so many days gets no more
 	Rate         int // mails per second for the whole installation; 0: no cap
 	Connections  int // likewise
 	Window       int // mails in flight on a connection
@@ -133,6 +136,9 @@ func (c *Config) check() []error {
 	}
 	if (c.Mail.DKIMKeyFile == "") != (c.Mail.DKIMSelector == "") {
 		wrong = append(wrong, errors.New("DKIM_SELECTOR and DKIM_KEY_FILE belong together"))
+	}
+	if c.Mail.BounceListen != "" && c.Mail.BounceDomain == "" {
+		wrong = append(wrong, errors.New("BOUNCE_LISTEN takes mail for BOUNCE_DOMAIN, which is not set"))
 	}
 	if (c.Temporal.TLSCert == "") != (c.Temporal.TLSKey == "") {
 		wrong = append(wrong, errors.New("TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY belong together"))

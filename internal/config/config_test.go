@@ -77,3 +77,16 @@ func TestDemoIsRefusedBeyondThisMachine(t *testing.T) {
 		}
 	}
 }
+
+func TestReceiverOfBouncesNeedsADomain(t *testing.T) {
+	t.Parallel()
+	for setting, good := range map[string]bool{"127.0.0.1:2525": true, "smtp://:25": true, "lmtp://127.0.0.1:24": true, "imap://x:1": false, "2525": false} {
+		c, err := load(t, map[string]string{"BOUNCE_LISTEN": setting, "BOUNCE_DOMAIN": "bounce.vankhe.example"})
+		if (err == nil) != good || good && c.Mail.BounceListen != setting {
+			t.Errorf("%s: %q, %v", setting, c.Mail.BounceListen, err)
+		}
+	}
+	if _, err := load(t, map[string]string{"BOUNCE_LISTEN": "127.0.0.1:2525"}); err == nil || !strings.Contains(err.Error(), "BOUNCE_DOMAIN") {
+		t.Errorf("without a domain: %v", err)
+	}
+}

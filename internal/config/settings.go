@@ -56,7 +56,10 @@ var settings = []setting{
 	{"MAIL_FROM", "Cổng thông tin <ban-tin@localhost.localdomain>", "sender of newsletters", false, sender(func(c *Config) *string { return &c.Mail.From })},
 	{"MAIL_FROM_TX", "", "sender of approvals and opt-ins (default MAIL_FROM)", false, sender(func(c *Config) *string { return &c.Mail.FromTX })},
 	{"MAIL_REPLY_TO", "", "where answers go", false, sender(func(c *Config) *string { return &c.Mail.ReplyTo })},
-	{"BOUNCE_DOMAIN", "", "domain of the bounce addresses (default: the sender's)", false, text(func(c *Config) *string { return &c.Mail.BounceDomain })},
+	{"BOUNCE_DOMAIN", "", "domain of the bounce addresses; empty: bounces go to the sender", false, text(func(c *Config) *string { return &c.Mail.BounceDomain })},
+	{"BOUNCE_LISTEN", "", "address that takes returned mails by SMTP, or lmtp://address; empty: none", false, receiver},
+	{"BOUNCE_SOFT_ISSUES", "5", "an address from which so many newsletters come back gets no more; 0: never", false, number(func(c *Config) *int { return &c.Mail.SoftIssues }, 0, 1000)},
+	{"BOUNCE_SOFT_DAYS", "30", "days within which they count", false, number(func(c *Config) *int { return &c.Mail.SoftDays }, 1, 365)},
 	{"MAIL_RATE", "50", "mails per second for the whole installation, 0: no cap", false, number(func(c *Config) *int { return &c.Mail.Rate }, 0, 100_000)},
 	{"MAIL_CONNECTIONS", "8", "connections to the relay for the whole installation", false, number(func(c *Config) *int { return &c.Mail.Connections }, 1, 64)},
 	{"MAIL_WINDOW", "1", "newsletters in flight on a connection whose relay offers CHUNKING; as many are in doubt when it dies", false, number(func(c *Config) *int { return &c.Mail.Window }, 1, 8)},
@@ -136,6 +139,16 @@ func address(field func(*Config) *string) func(*Config, string) error {
 		*field(c) = v
 		return nil
 	}
+}
+
+// receiver takes host:port, with the protocol in front where it is not SMTP.
+func receiver(c *Config, v string) error {
+	bare := v
+	for _, protocol := range []string{"smtp://", "lmtp://"} {
+		bare = strings.TrimPrefix(bare, protocol)
+	}
+	c.Mail.BounceListen = v
+	return address(func(*Config) *string { return &bare })(c, bare)
 }
 
 // link takes a URL of one of the schemes. Its errors never repeat the value, which may hold a password.
