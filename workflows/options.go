@@ -41,9 +41,12 @@ var keeping = workflow.ActivityOptions{
 var confirmPauses = []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute}
 
 const (
-	// gather lets the receipts of one publication, which come within moments of each other, be looked at together.
-	gather = 250 * time.Millisecond
-	// lookAgain is the first pause between two looks from outside while some effect is not visible yet; it doubles.
+	// eagerGather lets the receipts of one publication, which come within moments of each other, be looked at together.
+	eagerGather = 50 * time.Millisecond
+	// eagerLook is the first pause between two looks from outside while some effect is not visible yet; it doubles.
+	eagerLook = 200 * time.Millisecond
+	// gather and lookAgain are the same for runs from before changeEagerLooks.
+	gather    = 250 * time.Millisecond
 	lookAgain = time.Second
 	// leastPause keeps a wake-up time in the past from spinning (the clocks of worker and database may differ).
 	leastPause = time.Second

@@ -15,6 +15,7 @@ import (
 func Publication(ctx workflow.Context, in PublicationInput) error {
 	p := &publicationRun{in: activities.PublicationInput(in), receipts: workflow.GetSignalChannel(ctx, SignalReceipt)}
 	ctx = workflow.WithActivityOptions(ctx, checking)
+	p.eager = workflow.GetVersion(ctx, changeEagerLooks, workflow.DefaultVersion, 1) == 1
 	for {
 		done, err := p.confirm(ctx)
 		if err != nil || done {
@@ -40,16 +41,21 @@ func Publication(ctx workflow.Context, in PublicationInput) error {
 type publicationRun struct {
 	in       activities.PublicationInput
 	receipts workflow.ReceiveChannel
-	rounds   int // emissions made by this run
+	rounds   int  // emissions made by this run
+	eager    bool // looks as often as readers would
 }
 
 // confirm waits for receipts until all are in or this round's pause is over. It looks on every nudge, and again while
-// something is done but not visible from outside yet.
+// something is not visible from outside yet: often at first, since the page, which nobody reports, is there within moments.
 func (p *publicationRun) confirm(ctx workflow.Context) (done bool, err error) {
 	pause := confirmPauses[min(p.rounds, len(confirmPauses)-1)]
 	deadline := workflow.Now(ctx).Add(pause)
-	for look := lookAgain; ; look *= 2 {
-		nudged, err := p.nudged(ctx, min(look, deadline.Sub(workflow.Now(ctx))))
+	look, wait := lookAgain, gather
+	if p.eager {
+		look, wait = eagerLook, eagerGather
+	}
+	for {
+		nudged, err := p.nudged(ctx, min(look, deadline.Sub(workflow.Now(ctx))), wait)
 		if err != nil {
 			return false, err
 		}
@@ -63,19 +69,22 @@ func (p *publicationRun) confirm(ctx workflow.Context) (done bool, err error) {
 		if !nudged && !workflow.Now(ctx).Before(deadline) {
 			return false, nil
 		}
+		if !nudged || !p.eager {
+			look *= 2
+		}
 	}
 }
 
 // nudged waits for a receipt, or for the time to look again, and gathers the receipts that come together.
-func (p *publicationRun) nudged(ctx workflow.Context, wait time.Duration) (bool, error) {
-	if wait <= 0 {
+func (p *publicationRun) nudged(ctx workflow.Context, look, wait time.Duration) (bool, error) {
+	if look <= 0 {
 		return false, nil
 	}
-	nudged, err := workflow.AwaitWithTimeout(ctx, wait, func() bool { return p.receipts.Len() > 0 })
+	nudged, err := workflow.AwaitWithTimeout(ctx, look, func() bool { return p.receipts.Len() > 0 })
 	if err != nil || !nudged {
 		return false, err
 	}
-	if err := workflow.Sleep(ctx, gather); err != nil {
+	if err := workflow.Sleep(ctx, wait); err != nil {
 		return false, err
 	}
 	p.drain()

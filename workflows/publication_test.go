@@ -57,7 +57,7 @@ func (p *press) run(t *testing.T) time.Duration {
 func TestPublicationEndsWithItsLastReceipt(t *testing.T) {
 	t.Parallel()
 	p := newPress(newsroom.EffectMail)
-	for i, after := range []time.Duration{200 * time.Millisecond, 220 * time.Millisecond, 240 * time.Millisecond} {
+	for i, after := range []time.Duration{100 * time.Millisecond, 120 * time.Millisecond, 140 * time.Millisecond} {
 		p.env.RegisterDelayedCallback(func() {
 			if i == 2 {
 				p.missing = nil
@@ -67,6 +67,19 @@ func TestPublicationEndsWithItsLastReceipt(t *testing.T) {
 	}
 	if took := p.run(t); p.checks != 1 || took > time.Second || len(p.emitted) != 0 {
 		t.Errorf("%d checks, %s, %d emissions: three receipts together want one look", p.checks, took, len(p.emitted))
+	}
+}
+
+// The page has nobody who reports it: it is confirmed as soon as readers see it, whatever else came before.
+func TestPublicationSeesThePageWhenReadersDo(t *testing.T) {
+	t.Parallel()
+	p := newPress(newsroom.EffectPage, newsroom.EffectFeeds)
+	for _, after := range []time.Duration{90 * time.Millisecond, 150 * time.Millisecond, 260 * time.Millisecond} {
+		p.env.RegisterDelayedCallback(func() { p.env.SignalWorkflow(SignalReceipt, nil) }, after)
+	}
+	p.env.RegisterDelayedCallback(func() { p.missing = nil }, 400*time.Millisecond)
+	if took := p.run(t); took > 600*time.Millisecond || p.checks > 6 {
+		t.Errorf("confirmed after %s and %d looks", took, p.checks)
 	}
 }
 

@@ -1,6 +1,10 @@
 package workflows
 
 // Versions in flight: each GetVersion change id with its date and the date on which it may go (when no run from before it is
-// open any more). A change to the order of commands without an entry here breaks the replay tests of testdata/histories.
-//
-// None yet: no released version has open runs.
+// open any more). A change to the order of commands without an entry here breaks the replay tests of testdata/histories; the
+// histories of the former order, *.until_<date>, go with the entry.
+const (
+	// changeEagerLooks (2026-11-22): a publication looks from outside sooner and more often. May go on 2026-12-22: a
+	// publication is confirmed within minutes, or its operator was told.
+	changeEagerLooks = "eager-looks"
+)
