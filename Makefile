@@ -51,12 +51,13 @@ demo: bin/toasoan bin/temporald ## walk one article from draft to mailbox
 
 # docs/faults.md says which test shows what. TOASOAN_FAULTS_SEED=n draws other points.
 FAULTS := ./internal/mail/... ./internal/bounce/... ./internal/inbox/... ./internal/reply ./internal/store ./internal/web ./internal/testkit/...
-CAMPAIGN := go test -count=1 -v ./cmd/toasoan
+CAMPAIGN := go test -count=1 -v -parallel 4 ./cmd/toasoan
+FAULTS_TIMEOUT ?= 30m
 SHOW := grep -vE '^ *(=== |--- PASS)|courier said: $$'
 
 faults: bin/temporald ## break the mail side in every way that docs/faults.md lists, within 30 minutes, and write its table
 	go run ./internal/testkit/servers -- go test -count=1 $(FAULTS)
-	set -o pipefail; go run ./internal/testkit/servers -- $(CAMPAIGN) -timeout 30m -run '^(TestFaults|TestLane.*)$$' -args -faults $(CURDIR)/docs/faults.md | $(SHOW)
+	set -o pipefail; go run ./internal/testkit/servers -- $(CAMPAIGN) -timeout $(FAULTS_TIMEOUT) -run '^(TestFaults|TestLane.*)$$' -args -faults $(CURDIR)/docs/faults.md | $(SHOW)
 
 faults-unscaled: ## sit out a handful of faults with every wait as in production, about 20 minutes, and write their table
 	set -o pipefail; go run ./internal/testkit/servers -- $(CAMPAIGN) -timeout 60m -parallel 10 -run '^TestFaultsUnscaled$$' -args -faults-unscaled $(CURDIR)/docs/faults.md | $(SHOW)

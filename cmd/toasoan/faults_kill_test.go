@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,10 +37,10 @@ func (p killPoint) String() string {
 }
 
 // killPoints draws n points of a run, by the mails that went before.
-func (c *campaign) killPoints(n, mails int) []killPoint {
-	rng := c.rng("kills")
+func (c *campaign) killPoints(fault string, n, mails int) []killPoint {
+	rng := c.rng(fault)
 	steps := []string{"rendered", "loaded", "granted", "dotted"}
-	stages := []smtpfake.Stage{smtpfake.MAIL, smtpfake.RCPT, smtpfake.DATA, smtpfake.Body, smtpfake.Dot}
+	stages := []smtpfake.Stage{smtpfake.MAIL, smtpfake.RCPT, smtpfake.Body, smtpfake.Dot}
 	points := make([]killPoint, n)
 	for i := range points {
 		p := killPoint{after: 1 + rng.IntN(mails*95/100)}
@@ -137,19 +139,30 @@ func (l *lane) leaves(email string) time.Time {
 
 // kills is kill -9 of the courier at random points of one run, some readers leaving meanwhile.
 func (c *campaign) kills(t *testing.T) {
-	n, mails := c.size(200, 10), c.size(10_000, 600)
+	c.killed(t, "worker killed at a random point", c.size(200, 10), c.size(10_000, 600), laneJob{}, 1, "pipelining")
+}
+
+// killsInFlight is the same with several mails on their way on each connection.
+func (c *campaign) killsInFlight(t *testing.T) {
+	const window = 4
+	c.killed(t, "worker killed at a random point, 4 mails in flight on a connection", c.size(40, 5), c.size(3000, 500), laneJob{Window: window}, window, "chunking")
+}
+
+func (c *campaign) killed(t *testing.T, fault string, n, mails int, job laneJob, inFlight int, offer string) {
+	t.Helper()
 	v := &victim{}
-	l := newLane(t, func(o *smtpfake.Options) { o.Pipelining = true })
+	l := newLane(t, offers[offer])
 	l.relay.SetScript(v.script(l.relay.Count))
 	l.subscribe(mails)
 	issue := l.issue("article00001")
+	job.Issue = issue
 	left, doubts := map[string]time.Time{}, 0
 	var deaths []death
-	for i, p := range c.killPoints(n, mails) {
-		deaths = append(deaths, l.lifeUntil(laneJob{Issue: issue}, v, p))
+	for i, p := range c.killPoints(fault, n, mails) {
+		deaths = append(deaths, l.lifeUntil(job, v, p))
 		now := l.compare(issue)
-		if len(now.dots) > laneConns { // those of a chunk that nobody has taken up since an earlier kill are that one's
-			t.Errorf("kill %d (%s): I3: %d rows at their dot with %d connections", i+1, p, len(now.dots), laneConns)
+		if len(now.dots) > laneConns*inFlight { // those of a chunk that nobody has taken up since an earlier kill are that one's
+			t.Errorf("kill %d (%s): I3: %d rows at their dot with %d connections of %d mails", i+1, p, len(now.dots), laneConns, inFlight)
 		}
 		doubts += len(now.dots)
 		if i%10 == 3 {
@@ -157,7 +170,7 @@ func (c *campaign) kills(t *testing.T) {
 			left[email] = l.leaves(email)
 		}
 	}
-	if err := l.process(laneJob{Issue: issue}).Wait(); err != nil {
+	if err := l.process(job).Wait(); err != nil {
 		t.Fatalf("the last courier: %v", err)
 	}
 	s := l.verdict(issue, doubts)
@@ -170,7 +183,7 @@ func (c *campaign) kills(t *testing.T) {
 		t.Errorf("%v", s.states)
 	}
 	t.Logf("%d kills: %v, %d in two copies", n, s.states, s.doubled)
-	c.note("worker killed at a random point", n, s, l.resumed(deaths)...)
+	c.note(fault, n, s, l.resumed(deaths)...)
 }
 
 // killsWithARate is the same with a cap on the rate: I7 holds across the restarts.
@@ -240,6 +253,48 @@ func (c *campaign) steps(t *testing.T) {
 				c.note("worker killed at the step "+step, 1, s, l.resumed([]death{died})...)
 			})
 		}
+	}
+}
+
+// letterSteps is the same for a letter, in its own lane.
+func (c *campaign) letterSteps(t *testing.T) {
+	for _, step := range []string{"claimed", "rendered", "loaded", "granted", "dotted", "committed"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			l := newLane(t, func(o *smtpfake.Options) { o.Pipelining = true })
+			letter, err := l.store.ForgotPassword(t.Context(), "a@example.vn")
+			if err != nil || letter == "" {
+				t.Fatalf("letter %q, %v", letter, err)
+			}
+			if err := l.process(laneJob{Letter: letter, Step: step, Nth: 1, Signal: int(syscall.SIGKILL)}).Wait(); err == nil {
+				t.Fatalf("the courier outlived %s", step)
+			}
+			died := l.dead()
+			if err := l.process(laneJob{Letter: letter}).Wait(); err != nil {
+				t.Fatalf("the courier after it: %v", err)
+			}
+			var state string
+			var hash []byte
+			if err := l.raw.QueryRow(t.Context(), `SELECT state, body_hash FROM letters WHERE id = $1`, letter).Scan(&state, &hash); err != nil {
+				t.Fatal(err)
+			}
+			seen := faultSeen{fault: "worker killed with a letter, at each step", times: 1, mails: 1, resumed: l.resumed([]death{died})}
+			copies := l.relay.Accepted()
+			for _, m := range copies {
+				if sum := sha256.Sum256(m.Data); !bytes.Equal(sum[:], hash) {
+					t.Error("I4: the letter has other bytes than the ledger says")
+				}
+			}
+			switch {
+			case state == string(newsroom.DeliverySent) && len(copies) == 1:
+			case state == string(newsroom.DeliveryResent) && (len(copies) == 1 || len(copies) == 2):
+				seen.in, seen.doubled = 1, len(copies)-1
+			default:
+				seen.lost = max(0, 1-len(copies))
+				t.Errorf("the letter is %s and has %d copies", state, len(copies))
+			}
+			c.add(seen)
+		})
 	}
 }
 

@@ -165,8 +165,10 @@ func TestFaults(t *testing.T) {
 		run  func(*campaign, *testing.T)
 	}{
 		{"kills", (*campaign).kills},
+		{"kills-in-flight", (*campaign).killsInFlight},
 		{"kills-with-a-rate", (*campaign).killsWithARate},
 		{"steps", (*campaign).steps},
+		{"letter-steps", (*campaign).letterSteps},
 		{"zombie", (*campaign).zombies},
 		{"clock", (*campaign).clocks},
 		{"postgres", (*campaign).postgres},
