@@ -54,8 +54,8 @@ func newHouse(t *testing.T, n int) *house {
 		h.exec(`INSERT INTO subscribers (id, email, email_key, email_mac, state, requested_at, confirmed_at, key_version, confirm_hash, prefs_hash)
 		  VALUES ($1, $2, $2, $3, 'confirmed', now(), now(), 1, $3, $3)`, id, id+"@thuphong.example", mac[:])
 		h.exec(`INSERT INTO subscriptions (subscriber_id, section_id, since) VALUES ($1, 'kinh-te', now())`, id)
-		h.exec(`INSERT INTO mail_deliveries (issue_id, subscriber_id, chunk_no, email, state, key_version, leave_hash, verp, message_id, date, dot_at, done_at)
-		  VALUES ('i1', $1, 0, $2, 'sent', 1, $3, $4, $5, now(), now(), now())`, id, id+"@thuphong.example", mac[:], token(k), "d.i1."+token(k))
+		h.exec(`INSERT INTO mail_deliveries (issue_id, subscriber_id, chunk_no, email, state, key_version, verp, message_id, date, dot_at, done_at)
+		  VALUES ('i1', $1, 0, $2, 'sent', 1, $3, $4, now(), now(), now())`, id, id+"@thuphong.example", token(k), "d.i1."+token(k))
 	}
 	return h
 }

@@ -29,7 +29,7 @@ func (s *Store) DeskIssues(ctx context.Context, articleID string, n int64, limit
 		return nil, fmt.Errorf("list issues: %w", err)
 	}
 	for i := range list {
-		if list[i].Counts, err = s.issueCounts(ctx, list[i].ID); err != nil {
+		if list[i].Counts, err = s.issueCounts(ctx, s.db, list[i].ID); err != nil {
 			return nil, err
 		}
 	}
@@ -43,14 +43,15 @@ func (s *Store) DeskIssue(ctx context.Context, id string) (newsroom.DeskIssue, e
 	if err != nil {
 		return one, fmt.Errorf("issue %s: %w", id, notFound(err))
 	}
-	if one.Counts, err = s.issueCounts(ctx, id); err != nil {
+	if one.Counts, err = s.issueCounts(ctx, s.db, id); err != nil {
 		return one, err
 	}
 	rows, _ = s.db.Query(ctx, sqlDeskIssueFaults, args{"id": id})
 	if one.Faults, err = pgx.CollectRows(rows, pgx.RowToStructByPos[newsroom.DeliveryFault]); err != nil {
 		return one, fmt.Errorf("faults of issue %s: %w", id, err)
 	}
-	return one, nil
+	one.Bounces, err = s.IssueBounces(ctx, id)
+	return one, err
 }
 
 func collectDeskIssue(row pgx.CollectableRow) (d newsroom.DeskIssue, err error) {

@@ -121,11 +121,11 @@ func (s *Store) mailPublished(ctx context.Context, tx pgx.Tx, c *publicChange, o
 
 func (s *Store) mailCorrected(ctx context.Context, tx pgx.Tx, c *publicChange, out *newsroom.IssueOpened) error {
 	var old []newsroom.Issue
-	whole := false // everybody got an article, right or wrong
+	whole := false // everybody got an article, right or wrong, or nobody knows any more who did
 	for _, i := range c.issues {
 		if i.Revision < c.revision && i.Kind != newsroom.IssueDigest {
 			old = append(old, i)
-			whole = whole || i.Kind == newsroom.IssueArticle && i.Status == newsroom.IssueDone
+			whole = whole || i.Kind == newsroom.IssueArticle && i.Status == newsroom.IssueDone || s.history(i)
 		}
 	}
 	if err := s.stopRunning(ctx, tx, old, "superseded", out); err != nil || !c.live {

@@ -135,7 +135,7 @@ func (s *Store) FreezeRecipients(ctx context.Context, issueID string) error {
 }
 
 var frozenColumns = []string{
-	"issue_id", "subscriber_id", "chunk_no", "email", "name", "since", "key_version", "leave_hash", "verp", "message_id", "date",
+	"issue_id", "subscriber_id", "chunk_no", "email", "name", "since", "key_version", "verp", "message_id", "date",
 }
 
 // freezeSome writes the next batch and returns its size. Only the last batch is not full, so that all chunks but the last have
@@ -167,8 +167,7 @@ func (s *Store) freezeSome(ctx context.Context, tx pgx.Tx, i newsroom.Issue) (in
 		p := people[k]
 		names := s.keys.MAC("delivery", i.ID+"/"+p.id)
 		return []any{
-			i.ID, p.id, (have + k) / chunkSize, p.email, p.name, p.since, version, hashToken(s.leaveToken(i.ID, p.id, version)),
-			"d" + lower32(names[:15]), "d." + i.ID + "." + lower32(names[16:32]), date,
+			i.ID, p.id, (have + k) / chunkSize, p.email, p.name, p.since, version, "d" + lower32(names[:15]), "d." + i.ID + "." + lower32(names[16:32]), date,
 		}, nil
 	}))
 	if err != nil {

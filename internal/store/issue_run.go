@@ -32,6 +32,10 @@ func (s *Store) deliveryStanding(ctx context.Context, q querier, issueID string)
 		return newsroom.DeliveryStanding{}, fmt.Errorf("issue %s: %w", issueID, err)
 	}
 	st := newsroom.DeliveryStanding{IssueID: i.ID, ArticleID: i.ArticleID, Status: i.Status, Chunks: i.Chunks}
+	if s.history(i) {
+		st.Counts, err = s.issueCounts(ctx, q, issueID)
+		return st, err
+	}
 	if err := q.QueryRow(ctx, sqlIssueCounts, args{"id": issueID}).Scan(countsInto(&st.Counts)...); err != nil {
 		return st, fmt.Errorf("counts of issue %s: %w", issueID, err)
 	}
@@ -109,15 +113,15 @@ func (s *Store) CloseIssue(ctx context.Context, issueID string) (newsroom.Delive
 const sqlStoredCounts = `SELECT counts FROM mail_issues WHERE id = @id`
 
 // issueCounts are the stored counts of a closed issue, the counted rows of an open one.
-func (s *Store) issueCounts(ctx context.Context, issueID string) (c newsroom.IssueCounts, err error) {
+func (s *Store) issueCounts(ctx context.Context, q querier, issueID string) (c newsroom.IssueCounts, err error) {
 	var stored []byte
-	if err := s.db.QueryRow(ctx, sqlStoredCounts, args{"id": issueID}).Scan(&stored); err != nil {
+	if err := q.QueryRow(ctx, sqlStoredCounts, args{"id": issueID}).Scan(&stored); err != nil {
 		return c, fmt.Errorf("counts of issue %s: %w", issueID, notFound(err))
 	}
 	if stored != nil {
 		return c, json.Unmarshal(stored, &c)
 	}
-	if err := s.db.QueryRow(ctx, sqlIssueCounts, args{"id": issueID}).Scan(countsInto(&c)...); err != nil {
+	if err := q.QueryRow(ctx, sqlIssueCounts, args{"id": issueID}).Scan(countsInto(&c)...); err != nil {
 		return c, fmt.Errorf("counts of issue %s: %w", issueID, err)
 	}
 	return c, nil

@@ -164,11 +164,6 @@ func (s *Store) Claim(ctx context.Context, issueID string, chunk int, lease int6
 	}
 }
 
-// leaveToken is the token of the leave link in one mail: of this delivery alone.
-func (s *Store) leaveToken(issueID, subscriberID string, version int) string {
-	return s.keys.Token(PurposeLeave, issueID+"/"+subscriberID, version)
-}
-
 // The equation's terms: what will still change is waiting.
 const countColumns = `count(*)::int, count(*) FILTER (WHERE state = 'sent')::int, count(*) FILTER (WHERE state = 'hard')::int,
 	count(*) FILTER (WHERE state = 'expired')::int, count(*) FILTER (WHERE state = 'suppressed')::int,

@@ -3,7 +3,10 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,9 +16,9 @@ import (
 // A mail belongs to the list of its section, a digest to its sections at its cadence.
 const sqlLeaving = `
 	WITH mail AS (
-	  SELECT d.subscriber_id, i.kind, CASE i.kind WHEN 'digest' THEN i.sections ELSE ARRAY[i.list] END AS lists,
+	  SELECT @subscriber::text AS subscriber_id, i.kind, CASE i.kind WHEN 'digest' THEN i.sections ELSE ARRAY[i.list] END AS lists,
 	    CASE i.kind WHEN 'digest' THEN split_part(i.period, '/', 1) ELSE '' END AS cadence
-	  FROM mail_deliveries d JOIN mail_issues i ON i.id = d.issue_id WHERE d.leave_hash = @hash),
+	  FROM mail_issues i WHERE i.id = @issue),
 	own AS (
 	  SELECT l.section_id = ANY (m.lists) AND m.cadence IN ('', l.cadence) AS of_it
 	  FROM mail m JOIN subscriptions l ON l.subscriber_id = m.subscriber_id)
@@ -23,9 +26,38 @@ const sqlLeaving = `
 	  EXISTS (SELECT FROM own WHERE of_it), (SELECT count(*)::int FROM own WHERE NOT of_it)
 	FROM mail m LEFT JOIN subscribers s ON s.id = m.subscriber_id`
 
+// sealChars of a derived token prove a leave link: 132 bits.
+const sealChars = 22
+
+// leaveToken is the token of the leave link in one mail, issue-subscriber-version-seal. It says itself which mail it is of, so that
+// it works for as long as there is a key of that version, whether or not the ledger still has the row.
+func (s *Store) leaveToken(issueID, subscriberID string, version int) string {
+	of := issueID + "-" + subscriberID
+	seal := s.keys.Token(PurposeLeave, of, version)
+	return of + "-" + strconv.FormatInt(int64(version), 36) + "-" + seal[:min(len(seal), sealChars)]
+}
+
+// leaveOf is the mail that a leave token is of; ok is false for one that we have not made.
+func (s *Store) leaveOf(token string) (issueID, subscriberID string, ok bool) {
+	parts := strings.SplitN(token, "-", 4)
+	if len(parts) != 4 || len(parts[3]) != sealChars {
+		return "", "", false
+	}
+	version, err := strconv.ParseInt(parts[2], 36, 32)
+	if err != nil {
+		return "", "", false
+	}
+	own := s.leaveToken(parts[0], parts[1], int(version))
+	return parts[0], parts[1], subtle.ConstantTimeCompare([]byte(own), []byte(token)) == 1
+}
+
 // Leaving looks what a leave link stands for, changing nothing. newsroom.ErrNotFound for an unknown token.
 func (s *Store) Leaving(ctx context.Context, token string) (l newsroom.Leaving, err error) {
-	err = s.db.QueryRow(ctx, sqlLeaving, args{"hash": hashToken(token)}).
+	issueID, subscriberID, ok := s.leaveOf(token)
+	if !ok {
+		return l, fmt.Errorf("leave link: %w", newsroom.ErrNotFound)
+	}
+	err = s.db.QueryRow(ctx, sqlLeaving, args{"issue": issueID, "subscriber": subscriberID}).
 		Scan(&l.SubscriberID, &l.Section, &l.Cadence, &l.Lists, &l.State, &l.Still, &l.Rest)
 	if err != nil {
 		return l, fmt.Errorf("leave link: %w", notFound(err))
