@@ -59,7 +59,7 @@ faults: bin/temporald ## break the mail side in every way that docs/faults.md li
 	go run ./internal/testkit/servers -- go test -count=1 $(FAULTS)
 	set -o pipefail; go run ./internal/testkit/servers -- $(CAMPAIGN) -timeout $(FAULTS_TIMEOUT) -run '^(TestFaults|TestLane.*)$$' -args -faults $(CURDIR)/docs/faults.md | $(SHOW)
 
-faults-unscaled: ## sit out a handful of faults with every wait as in production, about 20 minutes, and write their table
+faults-unscaled: ## sit out a handful of faults with every wait as in production, about 25 minutes, and write their table
 	set -o pipefail; go run ./internal/testkit/servers -- $(CAMPAIGN) -timeout 60m -parallel 10 -run '^TestFaultsUnscaled$$' -args -faults-unscaled $(CURDIR)/docs/faults.md | $(SHOW)
 
 schema: ## print the whole schema

@@ -21,7 +21,7 @@ import (
 
 var (
 	faultsTable    = flag.String("faults", "", "run the whole fault campaign and write its table into this file, between its markers")
-	faultsUnscaled = flag.String("faults-unscaled", "", "sit out a handful of faults with every wait as in production (about 20 minutes), and write their table into this file")
+	faultsUnscaled = flag.String("faults-unscaled", "", "sit out a handful of faults with every wait as in production (about 25 minutes), and write their table into this file")
 )
 
 const faultsSeedEnv = "TOASOAN_FAULTS_SEED"

@@ -8,18 +8,58 @@ import (
 	"testing"
 )
 
-// The threat table of docs/security.md names tests that exist.
+// The threat table of docs/security.md and the tables of docs/faults.md name tests that exist.
 func TestThreatTableNamesRealTests(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/security.md")
+	namesRealTests(t, "../../docs/security.md", 40)
+}
+
+func TestFaultTablesNameRealTests(t *testing.T) {
+	t.Parallel()
+	page := namesRealTests(t, "../../docs/faults.md", 60)
+	campaign, err := os.ReadFile("faults_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	folders := map[string]string{
-		"web": "../../internal/web", "store": "../../internal/store", "reply": "../../internal/reply", "newsroom": "../../newsroom", "cmd/toasoan": ".",
+	for _, n := range regexp.MustCompile("`TestFaults/([a-z-]+)`").FindAllStringSubmatch(page, -1) {
+		if !strings.Contains(string(campaign), `{"`+n[1]+`", (*campaign).`) {
+			t.Errorf("the campaign has no part %s", n[1])
+		}
+	}
+	for _, n := range regexp.MustCompile(`\{"([a-z-]+)", \(\*campaign\)`).FindAllStringSubmatch(string(campaign), -1) {
+		if !strings.Contains(page, "`TestFaults/"+n[1]+"`") {
+			t.Errorf("the page does not say what %s is", n[1])
+		}
+	}
+}
+
+// namesRealTests reads a page that names tests as `package.TestName`.
+func namesRealTests(t *testing.T, path string, least int) (page string) {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([a-z/]+)\\.((?:Test|Fuzz)[A-Za-z0-9]+)`").FindAllStringSubmatch(string(raw), -1)
+	if len(named) < least {
+		t.Fatalf("%s names only %d tests", path, len(named))
 	}
 	sources := map[string]string{}
-	for name, folder := range folders {
+	for _, n := range named {
+		if sources[n[1]] == "" {
+			sources[n[1]] = testSources(t, n[1])
+		}
+		if !regexp.MustCompile(`func ` + n[2] + `\((t \*testing\.T|f \*testing\.F)\)`).MatchString(sources[n[1]]) {
+			t.Errorf("%s: %s.%s does not exist", path, n[1], n[2])
+		}
+	}
+	return string(raw)
+}
+
+// testSources are the test files of a package that is named by the end of its path.
+func testSources(t *testing.T, name string) (all string) {
+	t.Helper()
+	for _, folder := range []string{"../../internal/" + name, "../../" + name} {
 		files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -29,16 +69,8 @@ func TestThreatTableNamesRealTests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sources[name] += string(raw)
+			all += string(raw)
 		}
 	}
-	named := regexp.MustCompile("`([a-z/]+)\\.(Test[A-Za-z]+)`").FindAllStringSubmatch(string(page), -1)
-	if len(named) < 40 {
-		t.Fatalf("only %d tests are named", len(named))
-	}
-	for _, n := range named {
-		if !strings.Contains(sources[n[1]], "func "+n[2]+"(t *testing.T)") {
-			t.Errorf("%s.%s does not exist", n[1], n[2])
-		}
-	}
+	return all
 }
