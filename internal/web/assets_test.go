@@ -20,7 +20,7 @@ func TestAssetsCarryEveryBundle(t *testing.T) {
 	t.Parallel()
 	built := setupAssets(t)
 	for _, name := range []string{
-		"portal.css", "desk.css", "decide.css", "print.css", "icons.svg", "emblem.svg", "favicon.svg",
+		"portal.css", "desk.css", "decide.css", "embed.css", "print.css", "icons.svg", "emblem.svg", "favicon.svg",
 		"early.js", "portal.js", "desk.js", "editor.js", "be-vietnam-pro-vietnamese-400-normal.woff2",
 	} {
 		answer := getAsset(built, built.URL(name), "")

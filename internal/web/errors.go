@@ -101,8 +101,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	shown.Message = s.lang(r).T(answer.key)
 	page := "error"
-	if tokenPath(r.URL.Path) {
+	switch {
+	case tokenPath(r.URL.Path):
 		page = "error_link" // no script runs where the address is a secret
+	case r.URL.Path == embedPath:
+		page = "error_embed"
 	}
 	if err := s.render(w, r, answer.status, page, shown); err != nil {
 		s.Log.ErrorContext(r.Context(), "error page failed", "request_id", info.id, "error", err)

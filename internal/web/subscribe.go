@@ -53,6 +53,8 @@ type subscribePage struct {
 	Cadences    []choice
 	Errors      []fieldError
 	Sent        bool
+	Action      string   // address of the form, with what its frame was asked to show
+	Asked       []choice // sections that the address of a frame names; none: all are offered
 }
 
 // choice is an option of a form.
@@ -86,9 +88,14 @@ func (s *Server) subscribePage(r *http.Request, in newsroom.SubscribeRequest) (s
 		return subscribePage{}, err
 	}
 	l := s.lang(r)
-	page := subscribePage{Email: in.Email, Name: in.Name, Cadences: cadences(l, in.Cadence)}
+	page := subscribePage{Email: in.Email, Name: in.Name, Cadences: cadences(l, in.Cadence), Action: r.URL.RequestURI()}
+	asked := r.URL.Query()["chuyen-muc"]
 	for _, one := range sectionLinks(site, l) {
-		page.Sections = append(page.Sections, choice{Value: one.ID, Text: one.Name, Chosen: slices.Contains(in.Sections, one.ID)})
+		section := choice{Value: one.ID, Text: one.Name, Chosen: slices.Contains(in.Sections, one.ID)}
+		page.Sections = append(page.Sections, section)
+		if slices.Contains(asked, one.ID) {
+			page.Asked = append(page.Asked, section)
+		}
 	}
 	return page, nil
 }
@@ -101,15 +108,21 @@ func cadences(l language, chosen newsroom.Cadence) []choice {
 	return list
 }
 
-// postSubscribe handles POST /dang-ky. The answer is the same for every address that could be one, known or not.
+// postSubscribe handles POST /dang-ky.
 func (s *Server) postSubscribe(w http.ResponseWriter, r *http.Request) error {
+	return s.takeSubscription(w, r, "subscribe", "page")
+}
+
+// takeSubscription answers a form with page name: the same for every address that could be one, known or not. source is
+// where the form stood, for the record of consent.
+func (s *Server) takeSubscription(w http.ResponseWriter, r *http.Request, name, source string) error {
 	if err := r.ParseForm(); err != nil {
 		return refuse(http.StatusBadRequest, "error.bad_request")
 	}
 	in := newsroom.SubscribeRequest{
 		Email: strings.TrimSpace(r.PostFormValue("email")), Name: text.Line(r.PostFormValue("name")), Locale: s.lang(r).Tag(),
 		Sections: r.PostForm["section"], Cadence: newsroom.Cadence(r.PostFormValue("cadence")), Consent: ticked(r, "consent"),
-		Proof: s.proof(r, "page"),
+		Proof: s.proof(r, source),
 	}
 	robot := r.PostFormValue("website") != ""
 	if !robot {
@@ -120,13 +133,13 @@ func (s *Server) postSubscribe(w http.ResponseWriter, r *http.Request) error {
 				return err
 			}
 			page.Errors = s.subscribeErrors(s.lang(r), wrong)
-			return s.render(w, r, http.StatusUnprocessableEntity, "subscribe", page)
+			return s.render(w, r, http.StatusUnprocessableEntity, name, page)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return s.render(w, r, http.StatusOK, "subscribe", subscribePage{Email: in.Email, Sent: true})
+	return s.render(w, r, http.StatusOK, name, subscribePage{Email: in.Email, Sent: true, Action: r.URL.RequestURI()})
 }
 
 // proof is what is kept of how somebody acted.

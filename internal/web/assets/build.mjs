@@ -11,7 +11,7 @@ import { stringKeys } from "./strings.mjs";
 const here = dirname(fileURLToPath(import.meta.url));
 process.chdir(here);
 
-const entries = ["css/portal.css", "css/desk.css", "css/decide.css", "css/print.css", "js/early.ts", "js/portal.ts", "js/desk.ts", "js/editor.ts"];
+const entries = ["css/portal.css", "css/desk.css", "css/decide.css", "css/embed.css", "css/print.css", "js/early.ts", "js/portal.ts", "js/desk.ts", "js/editor.ts"];
 const oldest = ["chrome99", "edge99", "firefox97", "safari15.4"]; // the first with cascade layers
 
 export async function buildInto(dir) {
