@@ -195,7 +195,8 @@ func (r *readerStand) oneMailed(email string) string {
 	if err := kept.FreezeRecipients(r.t.Context(), out.Issues[0]); err != nil {
 		r.t.Fatal(err)
 	}
-	return r.keys.Token(store.PurposeLeave, out.Issues[0]+"/"+r.id(email), 1)
+	of := out.Issues[0] + "-" + r.id(email)
+	return of + "-1-" + r.keys.Token(store.PurposeLeave, of, 1)[:22]
 }
 
 func TestOneClickLeaves(t *testing.T) {
