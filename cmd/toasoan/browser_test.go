@@ -19,7 +19,8 @@ type screen struct {
 	width, height int64
 	phone         bool
 	dark          bool
-	lang          string // "vi", "en"
+	lang          string  // "vi", "en"
+	scale         float64 // of its pictures; 0: 1, on a phone 1.5
 }
 
 var (
@@ -58,9 +59,13 @@ func (s screen) on(ctx context.Context) error {
 	if s.dark {
 		scheme = "dark"
 	}
-	scale := 1.0
-	if s.phone {
-		scale = 2
+	scale := s.scale
+	switch {
+	case scale != 0:
+	case s.phone:
+		scale = 1.5
+	default:
+		scale = 1
 	}
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(s.width, s.height, chromedp.EmulateScale(scale))); err != nil {
 		return err

@@ -2,15 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
+	"html/template"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"toasoan/internal/mail"
 )
 
 var pictures = flag.Bool("pictures", false, "photograph the running product into docs/pictures")
@@ -23,8 +30,14 @@ func TestPictures(t *testing.T) {
 	p := newPlant(t)
 	browser := chromium(t)
 	folder := filepath.Join("..", "..", "docs", "pictures")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	former, err := filepath.Glob(filepath.Join(folder, "*.jpg"))
+	if err != nil {
 		t.Fatal(err)
+	}
+	for _, picture := range former {
+		if err := os.Remove(picture); err != nil {
+			t.Fatal(err)
+		}
 	}
 	wide := screen{name: "wide", width: 1920, height: 1080, lang: "vi"}
 	dark := screen{name: "desktop-dark", width: 1366, height: 768, dark: true, lang: "vi"}
@@ -115,18 +128,84 @@ func (p *plant) boardLink(browser context.Context) string {
 	return found.Value
 }
 
+// settle leaves a page as somebody sees it who has read it to its end: what loads late is there.
+const settle = `(async () => {
+	for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight / 2) { scrollTo(0, y); await new Promise(requestAnimationFrame) }
+	await Promise.all([...document.images].map(i => i.decode().catch(() => {})))
+	await document.fonts.ready
+	scrollTo(0, 0)
+	await new Promise(requestAnimationFrame)
+})()`
+
+// photograph takes what the screen shows of a page, or all of it.
 func photograph(ctx context.Context, s screen, target string, full bool) ([]byte, error) {
 	if err := s.on(ctx); err != nil {
 		return nil, err
 	}
-	if err := chromedp.Do(ctx, chromedp.Navigate(target), chromedp.WaitVisible(chromedp.CSS("body")), chromedp.Sleep(400*time.Millisecond)); err != nil {
+	// A language once asked for is remembered: each picture says its own.
+	if _, err := chromedp.Call(ctx, network.DeleteCookies, network.DeleteCookiesParams{Name: "lang", URL: target}); err != nil {
+		return nil, err
+	}
+	if err := chromedp.Do(ctx, chromedp.Navigate(target), chromedp.WaitVisible(chromedp.CSS("body"))); err != nil {
+		return nil, err
+	}
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[any](settle, chromedp.EvalAwaitPromise)); err != nil {
 		return nil, err
 	}
 	if full {
-		return chromedp.Run(ctx, chromedp.FullScreenshot(80))
+		return chromedp.Run(ctx, chromedp.FullScreenshot(quality))
 	}
 	shot, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{
-		Format: page.CaptureScreenshotFormatJpeg, Quality: new(int64(85)),
+		Format: page.CaptureScreenshotFormatJpeg, Quality: new(int64(quality)),
 	})
 	return shot.Data, err
 }
+
+// quality of the pictures: they are committed, so they must not weigh much.
+const quality = 62
+
+// TestPicturesOfMails photographs every mail, as HTML and as text, in both languages: `make pictures`.
+func TestPicturesOfMails(t *testing.T) {
+	if !*pictures {
+		t.Skip("make pictures")
+	}
+	mails := t.TempDir()
+	if err := mail.Pictures(mails); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join("..", "..", "docs", "pictures", "mails")
+	if err := errors.Join(os.RemoveAll(folder), os.MkdirAll(folder, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	kinds, err := filepath.Glob(filepath.Join(mails, "vi-*.html"))
+	if err != nil || len(kinds) == 0 {
+		t.Fatalf("no mails: %v", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/mails/", http.StripPrefix("/mails/", http.FileServer(http.Dir(mails))))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { _ = mailSheet.Execute(w, strings.Trim(r.URL.Path, "/")) })
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	browser := chromium(t)
+	sheet := screen{width: 1340, height: 400, lang: "vi", scale: 0.62}
+	for _, file := range kinds {
+		kind := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "vi-"), ".html")
+		one, cancel := context.WithTimeout(browser, time.Minute)
+		shot, err := photograph(one, sheet, server.URL+"/"+kind, true)
+		cancel()
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, kind+".jpg"), shot, 0o644)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
+// mailSheet shows one mail four times; its frames take the height of what is in them.
+var mailSheet = template.Must(template.New("").Parse(`<!doctype html><meta charset="utf-8"><title>{{.}}</title>
+<style>body{margin:12px;font:14px sans-serif;background:#ddd;display:grid;grid-template-columns:640px 640px;gap:12px;align-items:start}
+h2{grid-column:1/-1;margin:0;font-size:14px}iframe{border:0;width:640px;background:#fff}</style>
+<h2>{{.}} · vi</h2><iframe src="/mails/vi-{{.}}.html"></iframe><iframe src="/mails/vi-{{.}}.txt"></iframe>
+<h2>{{.}} · en</h2><iframe src="/mails/en-{{.}}.html"></iframe><iframe src="/mails/en-{{.}}.txt"></iframe>
+<script>onload=()=>{for(const f of document.querySelectorAll("iframe"))f.height=f.contentDocument.documentElement.scrollHeight+8}</script>`))
