@@ -345,6 +345,7 @@ func (s *Server) content(r *http.Request, c newsroom.Content) (contentView, erro
 		if err != nil {
 			return v, err
 		}
+		one.Credit = creditName(one.Credit)
 		v.Pictures = append(v.Pictures, one)
 	}
 	for _, credit := range c.Credits {
