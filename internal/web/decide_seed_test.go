@@ -35,6 +35,7 @@ type linkDesk struct {
 	clock    *testClock
 	log      *safeBuffer
 	moves    *linkMover
+	server   *Server
 	url      string
 	admin    newsroom.Person
 	author   newsroom.Person
@@ -98,13 +99,12 @@ func newLinkDesk(t *testing.T) *linkDesk {
 	}
 	t.Cleanup(d.db.Close)
 	d.moves = &linkMover{settler: settler{store: d.Store}}
-	s, err := New(Options{
+	if d.server, err = New(Options{
 		Store: d.Store, Dispatch: d.moves, Bus: &testBus{}, Keys: keys, Log: log, URL: &url.URL{Scheme: "http", Host: "vankhe.example.vn"}, Now: d.clock.now,
-	})
-	if err != nil {
+	}); err != nil {
 		t.Fatal(err)
 	}
-	listener := httptest.NewServer(s.Handler())
+	listener := httptest.NewServer(d.server.Handler())
 	t.Cleanup(listener.Close)
 	d.url = listener.URL
 	d.seed()
