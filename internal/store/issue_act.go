@@ -12,10 +12,18 @@ import (
 
 const sqlPause = `UPDATE mail_issues SET status = 'paused', why = @why, by_id = @by WHERE id = @id AND status IN ('preparing', 'prepared', 'sending')`
 
-// HoldIssue pauses an issue by itself: why is a code (relay_auth, relay_tls, hard_failures), put before the operator.
+// sqlTold asks whether the operator knows already: the courier told of the trouble itself.
+const sqlTold = `SELECT EXISTS (SELECT FROM alerts WHERE id = 'mail/' || @why AND cleared_at IS NULL)`
+
+// HoldIssue pauses an issue by itself: why is a code (relay_auth, relay_tls, hard_failures), put before the operator unless it is
+// there: one trouble is one alert, however many issues it holds.
 func (s *Store) HoldIssue(ctx context.Context, issueID, why string) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		if err := s.pause(ctx, tx, issueID, "", why); err != nil {
+			return err
+		}
+		var told bool
+		if err := tx.QueryRow(ctx, sqlTold, args{"why": why}).Scan(&told); err != nil || told {
 			return err
 		}
 		return s.alert(ctx, tx, "issue/"+issueID, "issue_held", map[string]any{"issue_id": issueID, "why": why})
@@ -78,6 +86,9 @@ func (s *Store) ResumeIssue(ctx context.Context, by newsroom.Person, issueID str
 			return err
 		}
 		if _, err := tx.Exec(ctx, sqlResume, args{"id": issueID, "by": by.ID}); err != nil {
+			return err
+		}
+		if err := s.clearAlert(ctx, tx, "mail/"+i.Why); err != nil {
 			return err
 		}
 		return s.clearAlert(ctx, tx, "issue/"+issueID)

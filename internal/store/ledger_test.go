@@ -369,3 +369,29 @@ func TestFreezeGoesOnWhereItStopped(t *testing.T) {
 		t.Errorf("frozen again %+v", again)
 	}
 }
+
+// One trouble is one alert: what the courier told already is not told again for each issue it holds, and resuming clears it.
+func TestHeldIssuesAreOneAlert(t *testing.T) {
+	t.Parallel()
+	h, issue := onePublished(t, 2)
+	ctx := t.Context()
+	alerts := func() string {
+		return h.text(`SELECT coalesce(string_agg(code, ' ' ORDER BY code), '') FROM alerts WHERE cleared_at IS NULL`)
+	}
+	if err := h.RaiseAlert(ctx, "mail/relay_auth", "relay_auth", map[string]any{"relay": "x"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][2]string{{"relay_auth", "relay_auth"}, {"cannot_compose", "issue_held"}} {
+		for range 2 {
+			if err := h.HoldIssue(ctx, issue, c[0]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if st, err := h.DeliveryStanding(ctx, issue); err != nil || st.Status != newsroom.IssuePaused || alerts() != c[1] {
+			t.Errorf("held for %s: %s, alerts %q, %v", c[0], st.Status, alerts(), err)
+		}
+		if err := h.ResumeIssue(ctx, h.admin, issue); err != nil || alerts() != "" {
+			t.Errorf("resumed, and alerts are %q, %v", alerts(), err)
+		}
+	}
+}
