@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +23,7 @@ import (
 // TestApprovalByLinkOnTheRealBinary plays the mailed link against the real product, with its workflows, mail and database: read many
 // times, decided once, dead when it is dead, and useless to whoever has no PIN.
 func TestApprovalByLinkOnTheRealBinary(t *testing.T) {
-	p := newPlant(t)
+	p := newPlant(t, "INSPECTOR_EMAIL="+inspector, "TRUSTED_PROXIES=127.0.0.1/32")
 	w := &walk{plant: p, author: p.as("reporter"), reviewer: p.as("reviewer"), leader: p.as("leader")}
 	t.Run("read many times", func(t *testing.T) { readManyTimes(t, w) })
 	t.Run("race and replay", func(t *testing.T) { raceAndReplay(t, w) })
@@ -28,16 +31,27 @@ func TestApprovalByLinkOnTheRealBinary(t *testing.T) {
 	t.Run("stale", func(t *testing.T) { staleLink(t, w) })
 	t.Run("expired", func(t *testing.T) { expiredLink(t, w) })
 	t.Run("revoked phone", func(t *testing.T) { revokedPhone(t, w) })
+	t.Run("wrong PINs", func(t *testing.T) { wrongPINs(t, w) })
+	t.Run("a policy changes", func(t *testing.T) { policyChanges(t, w) })
+	t.Run("the calendar changes", func(t *testing.T) { calendarChanges(t, w) })
+	t.Run("emergency", func(t *testing.T) { emergencyRelease(t, w) })
+	t.Run("not me", func(t *testing.T) { notMeAndANewPIN(t, w) })
 	t.Run("delegated", func(t *testing.T) { delegatedLink(t, w) })
+	t.Run("the record", func(t *testing.T) { theRecord(t, w) })
+	t.Run("no trace of a token", func(t *testing.T) { noTraceOfATokenAnywhere(t, w) })
 }
 
 // linkPhone is a browser of the test.
 type linkPhone struct {
-	t      *testing.T
-	client *http.Client
-	page   string
-	status int
+	t       *testing.T
+	client  *http.Client
+	address string // where it is: strangers are limited by network
+	page    string
+	status  int
 }
+
+// phones counts the browsers of the test.
+var phones atomic.Int32
 
 func newLinkPhone(t *testing.T) *linkPhone {
 	t.Helper()
@@ -45,7 +59,13 @@ func newLinkPhone(t *testing.T) *linkPhone {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &linkPhone{t: t, client: &http.Client{Jar: jar, Timeout: time.Minute}}
+	return &linkPhone{t: t, client: &http.Client{Jar: jar, Timeout: time.Minute}, address: somewhere()}
+}
+
+// somewhere is an address in a network of its own.
+func somewhere() string {
+	n := phones.Add(1)
+	return fmt.Sprintf("10.%d.%d.1", n/250+1, n%250)
 }
 
 func (l *linkPhone) send(method, address string, form url.Values) *linkPhone {
@@ -57,14 +77,16 @@ func (l *linkPhone) send(method, address string, form url.Values) *linkPhone {
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	req.Header.Set("X-Forwarded-For", l.address)
 	res, err := l.client.Do(req)
 	if err != nil {
-		l.t.Fatal(err)
+		l.t.Error(err)
+		return l
 	}
 	defer res.Body.Close() //nolint:errcheck // read only
 	raw, err := io.ReadAll(res.Body)
 	if err != nil {
-		l.t.Fatal(err)
+		l.t.Error(err)
 	}
 	l.page, l.status = string(raw), res.StatusCode
 	return l
@@ -106,17 +128,20 @@ func (w *walk) waiting(t *testing.T, title string, to demoUser) string {
 	return w.linkTo(t, title, to)
 }
 
-// linkTo waits for the mail that asks somebody about an article, and returns its link.
+// linkTo waits for the next mail that asks somebody about an article, and returns its link.
 func (w *walk) linkTo(t *testing.T, title string, to demoUser) (link string) {
 	t.Helper()
 	w.until(2*time.Minute, "the mail to "+to.Role, func() bool {
 		for _, m := range w.mails("[Chờ duyệt] " + title) {
-			if len(m.To) == 1 && strings.EqualFold(m.To[0].Address, to.Email) {
-				link = linkForm.FindString(w.text(m.ID))
+			if len(m.To) == 1 && strings.EqualFold(m.To[0].Address, to.Email) { // one addressee: never a copy to anybody
+				if found := linkForm.FindString(w.text(m.ID)); !slices.Contains(w.links, found) {
+					link = found
+				}
 			}
 		}
 		return link != ""
 	})
+	w.links = append(w.links, link)
 	return link
 }
 
@@ -169,10 +194,6 @@ func readManyTimes(t *testing.T, w *walk) {
 	if after := w.scalar(t, sqlTraces, w.article); after != before {
 		t.Errorf("traces: %s, were %s", after, before)
 	}
-	token := link[strings.LastIndexByte(link, '/')+1:]
-	if strings.Contains(w.log.tail(1<<30), token) {
-		t.Error("the token stands in the log")
-	}
 }
 
 func raceAndReplay(t *testing.T, w *walk) {
@@ -186,12 +207,12 @@ func raceAndReplay(t *testing.T, w *walk) {
 		form.Set(field, hidden(trusted.page, field))
 	}
 	var wg sync.WaitGroup
-	for i := range 24 { // the same tap again and again, and the opposite by API
+	for i := range 50 { // the same tap again and again, and the opposite by API
 		if i%2 == 0 {
 			wg.Go(func() {
-				again := &linkPhone{t: t, client: trusted.client}
+				again := &linkPhone{t: t, client: trusted.client, address: somewhere()}
 				again.send(http.MethodPost, link, form)
-				if again.status != http.StatusOK && again.status != http.StatusConflict && again.status != http.StatusTooManyRequests {
+				if again.status != http.StatusOK && again.status != http.StatusConflict {
 					t.Errorf("link: status %d", again.status)
 				}
 			})

@@ -114,6 +114,7 @@ type walk struct {
 	title, article           string
 	key                      string
 	ids                      map[string]string // request ids by step
+	links                    []string          // that were mailed
 	done                     []string
 }
 
