@@ -148,9 +148,10 @@ func (c Colleague) Reviews(section string) bool {
 // DeskIssue is a mail issue as the desk shows it.
 type DeskIssue struct {
 	Issue
-	Title  string // of the article
-	Counts IssueCounts
-	Faults []DeliveryFault
+	Title   string // of the article
+	Counts  IssueCounts
+	Faults  []DeliveryFault
+	Bounces []BounceGroup // what came back after the relay had taken it
 }
 
 // DeliveryFault is one kind of trouble in an issue and how many mails had it.

@@ -114,10 +114,12 @@ const (
 	ScopeDecide Scope = "decide"
 	// ScopeAdmin runs subscribers and settings.
 	ScopeAdmin Scope = "admin"
+	// ScopeBounces reports what came back about mails and can do nothing else: for the relay's configuration. Only an admin issues it.
+	ScopeBounces Scope = "bounces"
 )
 
 // Scopes lists every scope.
-var Scopes = []Scope{ScopeWrite, ScopeDecide, ScopeAdmin}
+var Scopes = []Scope{ScopeWrite, ScopeDecide, ScopeAdmin, ScopeBounces}
 
 // Token is an API token as its owner sees it: never its value.
 type Token struct {

@@ -130,7 +130,7 @@ func temporalTLS(t config.Temporal) (*tls.Config, error) {
 func (a *app) webServer(ready ...web.Check) (*web.Server, error) {
 	return web.New(web.Options{
 		Store: a.store, Dispatch: a.dispatch, Bus: a.bus, Keys: a.keys, Log: a.log, URL: a.config.URL, Secure: a.config.URL.Scheme == "https",
-		Demo: a.config.Demo, TrustedProxies: a.config.TrustedProxies, Ready: ready,
+		Demo: a.config.Demo, TrustedProxies: a.config.TrustedProxies, Ready: ready, Returns: a.bounces(),
 	})
 }
 
@@ -233,7 +233,7 @@ func (a *app) worker(ctx context.Context) error {
 	if err := a.ensureSchedules(ctx); err != nil {
 		return ended(ctx, err)
 	}
-	stop, err := a.readReplies(ctx)
+	stop, err := a.returns(ctx)
 	if err != nil {
 		return err
 	}

@@ -5,16 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"toasoan/events"
+	"toasoan/internal/bounce"
 	"toasoan/internal/config"
 	"toasoan/internal/deliverability"
 	"toasoan/internal/dispatch"
+	"toasoan/internal/inbox"
 	"toasoan/internal/secret"
 	"toasoan/migrations"
 )
@@ -41,6 +45,7 @@ func runDoctor(ctx context.Context, t terminal, arguments []string) error {
 		{"nats", d.nats, "start NATS with JetStream, check NATS_URL"},
 		{"temporal", d.temporal, "start Temporal, check TEMPORAL_ADDRESS and TEMPORAL_TLS_*"},
 		{"mail relay", d.relay, "check SMTP_URL: host, port, TLS and password"},
+		{"returned mail", d.returned, "check IMAP_URL: host, TLS, password and mailbox; or BOUNCE_LISTEN and whether the worker runs"},
 		{"disk", d.disk, "free disk space"},
 	} {
 		one, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -198,6 +203,42 @@ func (d *doctor) sender(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// returned looks at the ways by which bounces and answers come in.
+func (d *doctor) returned(ctx context.Context) (string, error) {
+	var ways []string
+	if d.config.IMAPURL != "" {
+		box, err := url.Parse(d.config.IMAPURL)
+		if err != nil {
+			return "", errors.New("IMAP_URL is no URL")
+		}
+		mails, idle, err := inbox.Check(ctx, box)
+		if err != nil {
+			return "", err
+		}
+		way := fmt.Sprintf("mailbox opens (%d mails)", mails)
+		if !idle {
+			way += ", looked at every 20 s: the server does not know IDLE"
+		}
+		ways = append(ways, way)
+	}
+	if d.config.Mail.BounceListen != "" {
+		address, _ := bounce.ParseListen(d.config.Mail.BounceListen)
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return "", fmt.Errorf("nobody takes mail at %s", address)
+		}
+		defer conn.Close() //nolint:errcheck // nothing was said
+		ways = append(ways, "taken at "+address)
+	}
+	switch {
+	case len(ways) > 0:
+		return strings.Join(ways, "; "), nil
+	case d.config.Mail.BounceDomain != "":
+		return "not read here: set IMAP_URL or BOUNCE_LISTEN unless the relay reports by HTTP", nil
+	}
+	return "not read: set IMAP_URL or BOUNCE_LISTEN before real mail is sent", nil
 }
 
 // leastFree is how much disk the data folder wants free.

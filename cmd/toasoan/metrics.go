@@ -38,6 +38,7 @@ type gauges struct{ app *app }
 var (
 	gaugeStage   = prometheus.NewDesc("toasoan_articles", "Articles by stage of the working revision.", []string{"stage"}, nil)
 	gaugeWaiting = prometheus.NewDesc("toasoan_waiting", "What waits: moves recorded and not settled, publications without all receipts, letters and newsletters not sent, parked events, open alerts.", []string{"what"}, nil)
+	gaugeBounces = prometheus.NewDesc("toasoan_bounces_total", "Mails that came back, by what they meant; unknown and ignored ones included.", []string{"what"}, nil)
 	gaugeUp      = prometheus.NewDesc("toasoan_up", "1 when the server answers.", []string{"server"}, nil)
 )
 
@@ -45,6 +46,7 @@ var (
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
 	out <- gaugeStage
 	out <- gaugeWaiting
+	out <- gaugeBounces
 	out <- gaugeUp
 }
 
@@ -68,6 +70,13 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 			g.app.log.Warn("metrics without the database", "error", fmt.Errorf("gauges: %w", err))
 		}
 		return
+	}
+	bounces, err := g.app.store.BounceTotals(ctx)
+	if err != nil {
+		g.app.log.Warn("metrics without returned mails", "error", err)
+	}
+	for what, n := range bounces {
+		out <- prometheus.MustNewConstMetric(gaugeBounces, prometheus.CounterValue, float64(n), what)
 	}
 	for stage, n := range stages {
 		out <- prometheus.MustNewConstMetric(gaugeStage, prometheus.GaugeValue, float64(n), stage)

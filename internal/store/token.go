@@ -44,7 +44,7 @@ func (s *Store) IssueToken(ctx context.Context, by newsroom.Person, userID strin
 					return "", t, err
 				}
 			}
-		case newsroom.ScopeAdmin:
+		case newsroom.ScopeAdmin, newsroom.ScopeBounces:
 			ok = p.Is(newsroom.RoleAdmin)
 		}
 		if !ok {

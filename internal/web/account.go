@@ -82,7 +82,7 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, me newsroom
 	}
 	page.Scopes = []newsroom.Scope{newsroom.ScopeWrite}
 	if me.Is(newsroom.RoleAdmin) {
-		page.Scopes = append(page.Scopes, newsroom.ScopeAdmin)
+		page.Scopes = append(page.Scopes, newsroom.ScopeAdmin, newsroom.ScopeBounces)
 	}
 	if me.HoldsPIN() {
 		if page.Devices, err = s.Store.Devices(ctx, me.ID); err != nil {

@@ -75,7 +75,7 @@ func (s *Server) openAPI() error {
 				Schemas: huma.NewMapRegistry("#/components/schemas/", apiSchemaName),
 				SecuritySchemes: map[string]*huma.SecurityScheme{"token": {
 					Type: "http", Scheme: "bearer",
-					Description: "A token from the own account page or `toasoan user token`. Scopes: write (articles, as its owner), decide (approve, refuse, withdraw; issued with the own PIN), admin (subscribers, imports, recipients).",
+					Description: "A token from the own account page or `toasoan user token`. Scopes: write (articles, as its owner), decide (approve, refuse, withdraw; issued with the own PIN), admin (subscribers, imports, recipients), bounces (report what came back about mails).",
 				}},
 			},
 			Security: []map[string][]string{{"token": {}}},
@@ -89,6 +89,7 @@ func (s *Server) openAPI() error {
 	s.apiMediaVerbs()
 	s.apiSubscriberVerbs()
 	s.apiIssueVerbs()
+	s.apiBounceVerbs()
 	s.apiCounterVerbs()
 	var err error
 	if s.api.spec, err = json.MarshalIndent(s.api.huma.OpenAPI(), "", "  "); err != nil {
@@ -118,6 +119,7 @@ type apiVerb struct {
 	body    int64            // limit in bytes; 0: bodyLimit
 	long    bool
 	once    bool  // takes an Idempotency-Key
+	raw     bool  // reads its body itself
 	errors  []int // statuses of problems
 }
 
@@ -136,7 +138,7 @@ func apiDo[In, Out any](s *Server, v apiVerb, do func(ctx context.Context, me ca
 	}
 	op := huma.Operation{
 		OperationID: v.id, Method: v.method, Path: apiBase + v.path, Tags: []string{v.tag}, Summary: v.summary, Description: v.described(),
-		DefaultStatus: v.status, MaxBodyBytes: v.body, BodyReadTimeout: time.Minute,
+		DefaultStatus: v.status, MaxBodyBytes: v.body, BodyReadTimeout: time.Minute, SkipValidateBody: v.raw,
 		Errors: append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests}, v.errors...),
 	}
 	if v.long {

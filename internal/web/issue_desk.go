@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -29,6 +30,13 @@ type issueView struct {
 	Running        bool // may be paused
 	Paused, Halted bool // halted: paused or stopped, may be resumed
 	Faults         []faultView
+	Bounces        []bounceView
+}
+
+// bounceView is what came back for one reason.
+type bounceView struct {
+	Kind, Said string
+	Count      int
 }
 
 type faultView struct {
@@ -69,6 +77,9 @@ func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
 			one.Next = o.l.DateTime(*f.Next)
 		}
 		v.Faults = append(v.Faults, one)
+	}
+	for _, b := range d.Bounces {
+		v.Bounces = append(v.Bounces, bounceView{o.l.T("bounce." + string(b.Kind)), cmp.Or(b.Said, b.Status), b.Count})
 	}
 	return v
 }

@@ -20,6 +20,7 @@ type subscriberStore interface {
 	Subscriber(ctx context.Context, id string) (newsroom.Subscriber, error)
 	SubscriberData(ctx context.Context, id string) (newsroom.PersonalData, error)
 	Consents(ctx context.Context, subscriberID string) ([]newsroom.Consent, error)
+	SubscriberBounces(ctx context.Context, id string) ([]newsroom.Bounced, error)
 	ExportSubscribers(ctx context.Context, by newsroom.Person, state newsroom.SubscriberState, each func(newsroom.Subscriber) error) error
 	BlockSubscriber(ctx context.Context, by newsroom.Person, id string) error
 	UnblockSubscriber(ctx context.Context, by newsroom.Person, id string) error
@@ -132,7 +133,14 @@ type subscriberPage struct {
 	Source             string
 	Confirmed, Left    *time.Time
 	Consents           []consentView
+	Bounces            []bouncedView
 	CanBlock, CanErase bool
+}
+
+// bouncedView is one mail that came back.
+type bouncedView struct {
+	newsroom.Bounced
+	What string
 }
 
 type consentView struct {
@@ -160,6 +168,13 @@ func (s *Server) getSubscriber(w http.ResponseWriter, r *http.Request, me newsro
 	}
 	for _, c := range consents {
 		page.Consents = append(page.Consents, consentView{c, o.l.T("subs.act_" + c.Act)})
+	}
+	bounces, err := s.Store.SubscriberBounces(r.Context(), u.ID)
+	if err != nil {
+		return err
+	}
+	for _, b := range bounces {
+		page.Bounces = append(page.Bounces, bouncedView{b, o.l.T("bounce." + string(b.Kind))})
 	}
 	return s.deskPage(w, r, me, http.StatusOK, "desk/subscriber", "subscribers", page)
 }
