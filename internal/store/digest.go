@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -75,17 +74,33 @@ func worksLater(cal newsroom.Calendar, d newsroom.Date) bool {
 }
 
 const (
+	// Whoever chose anything since the last cut may have read some of it already: sqlChangedReaders looks at them one by one.
 	sqlDigestSets = `
 	SELECT sections FROM (
 	  SELECT array_agg(l.section_id ORDER BY l.section_id) AS sections FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
-	  WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed' GROUP BY l.subscriber_id) sets
+	  WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed' GROUP BY l.subscriber_id HAVING max(l.changed_at) <= @from) sets
 	GROUP BY sections ORDER BY sections`
 	sqlDigestItems = `
 	SELECT l.article_id FROM live_articles l WHERE l.public = 'live' AND l.section_id = ANY (@sections)
 	  AND l.published_at > @from AND l.published_at <= @to ORDER BY l.published_at DESC, l.article_id LIMIT @limit`
+	sqlChangedReaders = `
+	SELECT r.sections, told.items, array_agg(r.id ORDER BY r.id) FROM (
+	  SELECT l.subscriber_id AS id, array_agg(l.section_id ORDER BY l.section_id) AS sections
+	  FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
+	  WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed'
+	  GROUP BY l.subscriber_id HAVING max(l.changed_at) > @from AND max(l.changed_at) <= @to) r
+	CROSS JOIN LATERAL (SELECT array_agg(a.article_id ORDER BY a.published_at DESC, a.article_id) AS items FROM (
+	  SELECT l.article_id, l.published_at FROM live_articles l JOIN subscriptions w ON w.section_id = l.section_id
+	  WHERE w.subscriber_id = r.id AND w.cadence = @cadence AND l.public = 'live' AND l.section_id = ANY (r.sections)
+	    AND l.published_at > greatest(w.since, @reach) AND l.published_at <= @to AND NOT EXISTS (
+	      SELECT FROM mail_deliveries d JOIN mail_issues i ON i.id = d.issue_id
+	      WHERE d.subscriber_id = r.id AND d.state NOT IN ('suppressed', 'cancelled', 'hard', 'expired')
+	        AND (i.article_id = l.article_id OR (i.kind = 'digest' AND i.items @> ARRAY[l.article_id])))
+	  ORDER BY l.published_at DESC, l.article_id LIMIT @limit) a) told
+	WHERE told.items IS NOT NULL GROUP BY r.sections, told.items ORDER BY min(r.id)`
 	sqlOpenDigest = `
-	INSERT INTO mail_issues (id, kind, list, period, sections, items, covers_from, covers_to, opened_at)
-	VALUES (@id, 'digest', @list, @period, @sections, @items, @from, @to, @at)`
+	INSERT INTO mail_issues (id, kind, list, period, sections, items, readers, covers_from, covers_to, opened_at)
+	VALUES (@id, 'digest', @list, @period, @sections, @items, @readers, @from, @to, @at)`
 )
 
 // digestMost is how many articles one digest lists.
@@ -125,7 +140,19 @@ func (s *Store) openCut(ctx context.Context, c cut) (opened []string, err error)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		rows, _ := tx.Query(ctx, sqlDigestSets, args{"cadence": c.cadence, "to": c.to})
+		open := func(d digest) error {
+			if len(d.items) == 0 {
+				return nil
+			}
+			id := newsroom.NewID()
+			opened = append(opened, id)
+			_, err := tx.Exec(ctx, sqlOpenDigest, args{
+				"id": id, "list": digestList(c.cadence, d.sections), "period": d.period, "sections": d.sections, "items": d.items,
+				"readers": orEmpty(d.readers), "from": c.from, "to": c.to, "at": s.now().UTC(),
+			})
+			return err
+		}
+		rows, _ := tx.Query(ctx, sqlDigestSets, args{"cadence": c.cadence, "from": c.from, "to": c.to})
 		sets, err := pgx.CollectRows(rows, pgx.RowTo[[]string])
 		if err != nil {
 			return err
@@ -136,21 +163,38 @@ func (s *Store) openCut(ctx context.Context, c cut) (opened []string, err error)
 			if err != nil {
 				return err
 			}
-			if len(items) == 0 {
-				continue
-			}
-			id := newsroom.NewID()
-			if _, err := tx.Exec(ctx, sqlOpenDigest, args{
-				"id": id, "list": digestList(c.cadence, sections), "period": c.period(), "sections": sections, "items": items,
-				"from": c.from, "to": c.to, "at": s.now().UTC(),
-			}); err != nil {
+			if err := open(digest{sections: sections, items: items, period: c.period()}); err != nil {
 				return err
 			}
-			opened = append(opened, id)
+		}
+		rows, _ = tx.Query(ctx, sqlChangedReaders, args{
+			"cadence": c.cadence, "from": c.from, "to": c.to, "reach": c.to.Add(-changedReach), "limit": digestMost,
+		})
+		own, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d digest, err error) {
+			return d, row.Scan(&d.sections, &d.items, &d.readers)
+		})
+		if err != nil {
+			return err
+		}
+		for k, d := range own {
+			d.period = fmt.Sprintf("%s/own-%d", c.period(), k)
+			if err := open(d); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 	return opened, err
+}
+
+// changedReach is how far back somebody who changed between cadences is told what no mail has told yet: a week's digest and a day.
+const changedReach = 8 * 24 * time.Hour
+
+// digest is one to be opened.
+type digest struct {
+	sections, items []string
+	readers         []string // nil: whoever has these sections at the cadence and changed nothing since the last cut
+	period          string
 }
 
 // digestList names the readers of a combination of sections at a cadence, short enough for a label of List-Id.
@@ -160,12 +204,12 @@ func digestList(cadence newsroom.Cadence, sections []string) string {
 }
 
 const (
-	sqlDigest      = `SELECT sections, items, covers_to FROM mail_issues WHERE id = @id`
+	sqlDigest      = `SELECT sections, items, readers, covers_from, covers_to FROM mail_issues WHERE id = @id`
 	sqlDigestLines = `
-	SELECT l.title, l.lead, CASE WHEN @locale = 'en' AND c.name_en <> '' THEN c.name_en ELSE c.name_vi END, l.slug, l.article_id, l.published_at
+	SELECT l.title, l.lead, CASE WHEN @locale = 'en' AND c.name_en <> '' THEN c.name_en ELSE c.name_vi END, l.slug, l.article_id, l.revision, l.published_at
 	FROM live_articles l JOIN sections c ON c.id = l.section_id
 	WHERE l.article_id = ANY (@items) AND l.public = 'live' ORDER BY l.published_at DESC, l.article_id`
-	sqlFreezeItems = `UPDATE mail_issues SET items = @items WHERE id = @id AND content_hash = ''`
+	sqlFreezeItems = `UPDATE mail_issues SET items = @items, revisions = @revisions WHERE id = @id AND content_hash = ''`
 )
 
 // archivePath is where readers find what a digest told.
@@ -176,18 +220,21 @@ var errNothing = errors.New("nothing is left to tell")
 
 // digestView fills in what a digest shows: the articles as readers see them now. One that was withdrawn since is left out.
 func (s *Store) digestView(ctx context.Context, v *newsroom.IssueView) error {
-	var sections, items []string
-	if err := s.db.QueryRow(ctx, sqlDigest, args{"id": v.Issue.ID}).Scan(&sections, &items, &v.Published); err != nil {
-		return notFound(err)
+	d, err := s.digest(ctx, s.db, v.Issue.ID)
+	if err != nil {
+		return err
 	}
-	rows, _ := s.db.Query(ctx, sqlDigestLines, args{"items": items, "locale": "vi"})
+	v.Published = d.to
+	rows, _ := s.db.Query(ctx, sqlDigestLines, args{"items": d.items, "locale": "vi"})
 	var shown []string
+	var revisions []int
+	var revision int
 	var line newsroom.DigestItem
 	var slug, id string
-	if _, err := pgx.ForEachRow(rows, []any{&line.Title, &line.Lead, &line.Section, &slug, &id, &line.At}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&line.Title, &line.Lead, &line.Section, &slug, &id, &revision, &line.At}, func() error {
 		line.URL = s.base + newsroom.ArticlePath(slug, id)
 		v.Items = append(v.Items, line)
-		shown = append(shown, id)
+		shown, revisions = append(shown, id), append(revisions, revision)
 		return nil
 	}); err != nil {
 		return err
@@ -195,11 +242,11 @@ func (s *Store) digestView(ctx context.Context, v *newsroom.IssueView) error {
 	if len(shown) == 0 {
 		return errNothing
 	}
-	if _, err := s.db.Exec(ctx, sqlFreezeItems, args{"id": v.Issue.ID, "items": shown}); err != nil {
+	if _, err := s.db.Exec(ctx, sqlFreezeItems, args{"id": v.Issue.ID, "items": shown, "revisions": revisions}); err != nil {
 		return err
 	}
-	if len(sections) == 1 {
-		names, err := s.sectionNames(ctx, s.db, sections, "vi")
+	if len(d.sections) == 1 {
+		names, err := s.sectionNames(ctx, s.db, d.sections, "vi")
 		if err != nil {
 			return err
 		}
@@ -209,29 +256,57 @@ func (s *Store) digestView(ctx context.Context, v *newsroom.IssueView) error {
 	return nil
 }
 
+// frozenDigest is a digest as it is kept.
+type frozenDigest struct {
+	sections, items, readers []string
+	from, to                 time.Time
+}
+
+func (s *Store) digest(ctx context.Context, q querier, id string) (d frozenDigest, err error) {
+	err = q.QueryRow(ctx, sqlDigest, args{"id": id}).Scan(&d.sections, &d.items, &d.readers, &d.from, &d.to)
+	if err != nil {
+		return d, fmt.Errorf("digest %s: %w", id, notFound(err))
+	}
+	return d, nil
+}
+
 const (
+	// others: the same digest before an article of it was corrected.
 	sqlDigestCandidates = `
 	SELECT s.id, s.email, s.name, min(l.since) FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
 	WHERE l.cadence = @cadence AND l.since <= @to AND l.subscriber_id > @after AND s.state = 'confirmed' AND s.email <> ''
+	  AND (cardinality(@readers::text[]) = 0 OR s.id = ANY (@readers))
 	  AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)
+	  AND NOT ` + mayHaveGot + `
 	GROUP BY s.id HAVING array_agg(l.section_id ORDER BY l.section_id) = @sections::text[]
+	  AND max(l.changed_at) <= CASE WHEN cardinality(@readers::text[]) = 0 THEN @from ELSE @to END
 	ORDER BY s.id LIMIT @limit`
 	sqlCountDigest = `SELECT count(*)::int FROM (` + sqlDigestCandidates + `) c`
+	sqlSameDigest  = `
+	SELECT coalesce(array_agg(o.id), '{}') FROM mail_issues i JOIN mail_issues o ON o.list = i.list AND o.kind = 'digest' AND o.id <> i.id
+	  AND o.covers_to = i.covers_to WHERE i.id = @id`
 )
 
-// digestCandidates says who gets a digest: whoever subscribes to exactly its sections at its cadence.
+// digestCandidates says who gets a digest: whoever subscribes to exactly its sections at its cadence and chose nothing since the
+// last one, or those it was made for.
 func (s *Store) digestCandidates(ctx context.Context, q querier, i newsroom.Issue) (candidate, error) {
-	var sections, items []string
-	var to time.Time
-	if err := q.QueryRow(ctx, sqlDigest, args{"id": i.ID}).Scan(&sections, &items, &to); err != nil {
-		return candidate{}, fmt.Errorf("digest %s: %w", i.ID, notFound(err))
+	d, err := s.digest(ctx, q, i.ID)
+	if err != nil {
+		return candidate{}, err
+	}
+	var others []string
+	if err := q.QueryRow(ctx, sqlSameDigest, args{"id": i.ID}).Scan(&others); err != nil {
+		return candidate{}, fmt.Errorf("digests beside %s: %w", i.ID, err)
 	}
 	cadence, _, _ := strings.Cut(i.Period, "/")
-	return candidate{sqlDigestCandidates, sqlCountDigest, args{"cadence": cadence, "to": to, "sections": sections}}, nil
+	return candidate{sqlDigestCandidates, sqlCountDigest, args{
+		"cadence": cadence, "from": d.from, "to": d.to, "sections": d.sections, "readers": d.readers, "others": others,
+	}}, nil
 }
 
 const sqlItemsShown = `
-	SELECT count(*) = cardinality(@items::text[]) FROM live_articles WHERE article_id = ANY (@items) AND public = 'live'`
+	SELECT count(*) = cardinality(@items::text[]) FROM live_articles l WHERE article_id = ANY (@items) AND public = 'live'
+	  AND revision = coalesce((SELECT i.revisions[array_position(i.items, l.article_id)] FROM mail_issues i WHERE i.id = @id), revision)`
 
 // stillShown reports whether readers see what the issue tells: the article's revision, or every article of a digest.
 func (s *Store) stillShown(ctx context.Context, q querier, i newsroom.Issue) (shown bool, err error) {
@@ -239,10 +314,10 @@ func (s *Store) stillShown(ctx context.Context, q querier, i newsroom.Issue) (sh
 		err = q.QueryRow(ctx, sqlStillShown, args{"id": i.ArticleID, "revision": i.Revision}).Scan(&shown)
 		return shown, err
 	}
-	var sections, items []string
-	if err := q.QueryRow(ctx, sqlDigest, args{"id": i.ID}).Scan(&sections, &items, new(*time.Time)); err != nil {
-		return false, notFound(err)
+	d, err := s.digest(ctx, q, i.ID)
+	if err != nil {
+		return false, err
 	}
-	err = q.QueryRow(ctx, sqlItemsShown, args{"items": orEmpty(slices.Clone(items))}).Scan(&shown)
+	err = q.QueryRow(ctx, sqlItemsShown, args{"id": i.ID, "items": orEmpty(d.items)}).Scan(&shown)
 	return shown, err
 }

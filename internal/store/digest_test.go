@@ -2,9 +2,13 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"toasoan/newsroom"
 )
@@ -178,5 +182,149 @@ func TestDigestOfNothingIsStopped(t *testing.T) {
 	}
 	if status := h.text(`SELECT status FROM mail_issues`); status != newsroom.IssueAborted {
 		t.Errorf("the digest is %s", status)
+	}
+}
+
+// told makes a digest's mails and sends them all but the last left.
+func (h *mailHouse) told(id string, left int) []string {
+	h.t.Helper()
+	if _, err := h.IssueView(h.t.Context(), id); err != nil {
+		h.t.Fatal(err)
+	}
+	h.ready(id)
+	h.sendAll(id, left)
+	return h.holders(id, "sent")
+}
+
+// holders are the readers whose rows of an issue are in state, "" any.
+func (h *mailHouse) holders(id, state string) (ids []string) {
+	h.t.Helper()
+	rows, _ := h.raw.Query(h.t.Context(), `SELECT subscriber_id FROM mail_deliveries WHERE issue_id = $1 AND ($2 = '' OR state = $2) ORDER BY 1`, id, state)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return ids
+}
+
+// Whoever changes the cadence between two mails reads no article twice and misses none: instant to daily, daily to weekly, left
+// and back.
+func TestChangingCadenceBringsNoArticleTwice(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t) // Monday 23/11/2026, 09:00
+	ctx := t.Context()
+	steady := h.at(newsroom.CadenceDaily, "steady@example.vn", "kinh-te")
+	h.later(24 * time.Hour) // Tuesday
+	instant := h.at(newsroom.CadenceInstant, "instant@example.vn", "kinh-te")
+	weekly := h.at(newsroom.CadenceDaily, "weekly@example.vn", "kinh-te")
+	h.later(time.Minute)
+	h.publish("article00001", 1, 1, "published", newsroom.ChangeNew)
+	first := h.mail("article00001", 1, "published", newsroom.ChangeNew).Issues[0]
+	h.told(first, 0)
+	h.later(2 * time.Hour)
+	to := func(id string, c newsroom.Cadence) {
+		t.Helper()
+		if _, err := h.SetPreferences(ctx, h.keys.Token(PurposePrefs, id, 1), []newsroom.Subscription{{Section: "kinh-te", Cadence: c}}, "", newsroom.Proof{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	to(instant, newsroom.CadenceDaily)
+	h.later(time.Hour)
+	h.publish("article00002", 1, 1, "published", newsroom.ChangeNew)
+	got := map[string][]string{}
+	cut := func() {
+		t.Helper()
+		ids, err := h.OpenDigests(ctx, h.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range ids {
+			for _, who := range h.told(id, 0) {
+				view, err := h.IssueView(ctx, id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, item := range view.Items {
+					got[who] = append(got[who], item.URL[strings.LastIndexByte(item.URL, '-')+1:])
+				}
+			}
+		}
+	}
+	h.later(5 * time.Hour) // Tuesday 17:00
+	cut()
+	h.later(18 * time.Hour) // Wednesday 11:00
+	to(weekly, newsroom.CadenceWeekly)
+	h.publish("article00003", 1, 1, "published", newsroom.ChangeNew)
+	h.later(54 * time.Hour) // Friday 17:00
+	cut()
+	for who, want := range map[string][]string{
+		steady:  {"article00001", "article00002", "article00003"},
+		instant: {"article00002", "article00003"}, // the first came at once
+		weekly:  {"article00001", "article00002", "article00003"},
+	} {
+		slices.Sort(got[who])
+		if !slices.Equal(got[who], want) {
+			t.Errorf("%s got %v, want %v", who, got[who], want)
+		}
+	}
+}
+
+// A correction reaches who read the wrong text in a digest, also while the digest still goes out; the rest get the digest anew, with
+// the right text, and nobody gets both.
+func TestCorrectionFollowsDigests(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	ctx := t.Context()
+	for k := range 5 {
+		h.at(newsroom.CadenceDaily, fmt.Sprintf("daily%d@example.vn", k), "kinh-te")
+	}
+	bystander := h.at(newsroom.CadenceDaily, "other@example.vn", "thong-bao")
+	h.later(24 * time.Hour)
+	h.publish("article00001", 1, 1, "published", newsroom.ChangeNew)
+	h.ready(h.mail("article00001", 1, "published", newsroom.ChangeNew).Issues[0])
+	h.later(8 * time.Hour)
+	ids, err := h.OpenDigests(ctx, h.now())
+	if err != nil || len(ids) != 1 {
+		t.Fatalf("opened %v, %v", ids, err)
+	}
+	wrong := h.told(ids[0], 2) // three have it, two are claimed
+	if len(wrong) != 3 {
+		t.Fatalf("%d got the digest", len(wrong))
+	}
+	h.publish("article00001", 2, 2, "corrected", newsroom.ChangeCorrection)
+	out := h.mail("article00001", 2, "corrected", newsroom.ChangeCorrection)
+	if !slices.Contains(out.Stopped, ids[0]) {
+		t.Fatalf("the digest with the wrong text goes on: %+v", out)
+	}
+	kinds := map[string][]string{}
+	for _, id := range out.Issues {
+		if _, err := h.IssueView(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+		h.ready(id)
+		kind := h.text(`SELECT kind FROM mail_issues WHERE id = '` + id + `'`)
+		kinds[kind] = append(kinds[kind], h.holders(id, "")...)
+	}
+	if !slices.Equal(kinds["correction"], wrong) {
+		t.Errorf("the correction goes to %v, want %v", kinds["correction"], wrong)
+	}
+	if len(kinds["digest"]) != 2 || slices.ContainsFunc(kinds["digest"], func(id string) bool { return slices.Contains(wrong, id) || id == bystander }) {
+		t.Errorf("the digest goes out anew to %v", kinds["digest"])
+	}
+	if err := h.ResumeIssue(ctx, h.admin, ids[0]); !errors.Is(err, newsroom.ErrConflict) {
+		t.Errorf("the wrong digest is mailed on: %v", err)
+	}
+	// What told the right text needs no correction: the next one reaches the three and the two, each once.
+	for _, id := range out.Issues {
+		if len(h.holders(id, "")) > 0 {
+			h.sendAll(id, 0)
+		}
+	}
+	h.publish("article00001", 3, 3, "corrected", newsroom.ChangeCorrection)
+	last := h.mail("article00001", 3, "corrected", newsroom.ChangeCorrection)
+	second := h.text(`SELECT id FROM mail_issues WHERE kind = 'correction' AND n = 3`)
+	h.ready(second)
+	if all := h.holders(second, ""); len(all) != 5 || !slices.Contains(last.Issues, second) {
+		t.Errorf("the second correction goes to %v, want all five", all)
 	}
 }

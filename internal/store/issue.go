@@ -120,16 +120,28 @@ func (s *Store) mailPublished(ctx context.Context, tx pgx.Tx, c *publicChange, o
 }
 
 func (s *Store) mailCorrected(ctx context.Context, tx pgx.Tx, c *publicChange, out *newsroom.IssueOpened) error {
+	rows, _ := tx.Query(ctx, sqlToldWrong, args{"article": c.articleID, "revision": c.revision})
+	digests, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
 	var old []newsroom.Issue
 	whole := false // everybody got an article, right or wrong, or nobody knows any more who did
 	for _, i := range c.issues {
-		if i.Revision < c.revision && i.Kind != newsroom.IssueDigest {
+		if i.Kind == newsroom.IssueDigest && slices.Contains(digests, i.ID) || i.Kind != newsroom.IssueDigest && i.Revision < c.revision {
 			old = append(old, i)
 			whole = whole || i.Kind == newsroom.IssueArticle && i.Status == newsroom.IssueDone || s.history(i)
 		}
 	}
 	if err := s.stopRunning(ctx, tx, old, "superseded", out); err != nil || !c.live {
 		return err
+	}
+	for _, i := range old {
+		if i.Kind == newsroom.IssueDigest && i.Status != newsroom.IssueDone && i.Status != newsroom.IssueAborted {
+			if err := s.openDigestAgain(ctx, tx, c, i, out); err != nil {
+				return err
+			}
+		}
 	}
 	if len(old) > 0 {
 		if err := s.openIssue(ctx, tx, c, newsroom.IssueCorrection, out); err != nil {
@@ -159,6 +171,30 @@ func (s *Store) openIssue(ctx context.Context, tx pgx.Tx, c *publicChange, kind 
 	}
 	out.Issues = append(out.Issues, i.ID)
 	out.Candidates += i.Candidates
+	return nil
+}
+
+const (
+	// A digest that nobody has looked up yet may be composed this very moment, from what readers saw before.
+	sqlToldWrong = `
+	SELECT id FROM mail_issues WHERE kind = 'digest' AND items @> ARRAY[@article::text]
+	  AND (cardinality(revisions) = 0 OR revisions[array_position(items, @article)] < @revision)`
+	sqlDigestAgain = `
+	INSERT INTO mail_issues (id, kind, list, period, sections, items, readers, covers_from, covers_to, opened_at)
+	SELECT @again, kind, list, period || '/' || @article::text || '-' || @n::bigint, sections, items, readers, covers_from, covers_to, @at
+	FROM mail_issues WHERE id = @id ON CONFLICT DO NOTHING`
+)
+
+// openDigestAgain opens the rest of a digest that was stopped for a correction: it is composed anew, for those who have not got it.
+func (s *Store) openDigestAgain(ctx context.Context, tx pgx.Tx, c *publicChange, i newsroom.Issue, out *newsroom.IssueOpened) error {
+	again := newsroom.NewID()
+	tag, err := tx.Exec(ctx, sqlDigestAgain, args{"again": again, "article": c.articleID, "n": c.n, "id": i.ID, "at": s.now().UTC()})
+	if err != nil {
+		return fmt.Errorf("open digest %s again: %w", i.ID, err)
+	}
+	if tag.RowsAffected() == 1 {
+		out.Issues = append(out.Issues, again)
+	}
 	return nil
 }
 
@@ -249,33 +285,45 @@ const (
 	mayHaveGot = `EXISTS (SELECT FROM mail_deliveries d WHERE d.subscriber_id = s.id AND d.issue_id = ANY (@others)
 	  AND d.state IN ('dot', 'sent', 'in_doubt', 'in_doubt_resent'))`
 
-	sqlCandidates           = candidateHead + ` AND l.cadence = 'instant' AND l.since <= @opened` + candidateTail
-	sqlRemainingCandidates  = candidateHead + ` AND l.cadence = 'instant' AND l.since <= @opened AND NOT ` + mayHaveGot + candidateTail
-	sqlCorrectionCandidates = candidateHead + ` AND ` + mayHaveGot + candidateTail
+	sqlCandidates          = candidateHead + ` AND l.cadence = 'instant' AND l.since <= @opened` + candidateTail
+	sqlRemainingCandidates = candidateHead + ` AND l.cadence = 'instant' AND l.since <= @opened AND NOT ` + mayHaveGot + candidateTail
+	// A correction follows whoever got the wrong text, wherever it stood, and still has one of the lists that brought it.
+	sqlCorrectionCandidates = `
+	SELECT s.id, s.email, s.name, min(l.since) FROM subscribers s JOIN subscriptions l ON l.subscriber_id = s.id AND l.section_id = ANY (@lists)
+	WHERE s.id > @after AND s.state = 'confirmed' AND s.email <> ''
+	  AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)
+	  AND s.id IN (SELECT d.subscriber_id FROM mail_deliveries d WHERE d.issue_id = ANY (@others)
+	    AND d.state IN ('dot', 'sent', 'in_doubt', 'in_doubt_resent'))
+	GROUP BY s.id ORDER BY s.id LIMIT @limit`
 
 	sqlCountCandidates = `SELECT count(*)::int FROM (` + sqlCandidates + `) c`
 	sqlCountRemaining  = `SELECT count(*)::int FROM (` + sqlRemainingCandidates + `) c`
 	sqlCountCorrection = `SELECT count(*)::int FROM (` + sqlCorrectionCandidates + `) c`
 )
 
+// Issues that told the article, with the lists that brought them; with wrong only an earlier revision of it.
 const sqlOtherIssues = `
-	SELECT coalesce(array_agg(id), '{}') FROM mail_issues WHERE article_id = @article AND id <> @id AND (NOT @wrong OR revision < @revision)`
+	SELECT coalesce(array_agg(DISTINCT o.id), '{}'), coalesce(array_agg(DISTINCT lists.id), '{}') FROM (
+	  SELECT id, ARRAY[list] AS lists FROM mail_issues WHERE article_id = @article AND id <> @id AND (NOT @wrong OR revision < @revision)
+	  UNION ALL
+	  SELECT id, sections FROM mail_issues WHERE kind = 'digest' AND items @> ARRAY[@article::text]
+	    AND (NOT @wrong OR revisions[array_position(items, @article)] < @revision)) o, unnest(o.lists) AS lists (id)`
 
-// candidates says who gets i: the list's instant subscribers who have not got the article yet, or for a correction those of
-// the list who got an earlier revision.
+// candidates says who gets i: the list's instant subscribers who have not got the article yet, or for a correction those who got
+// an earlier revision, be it in a digest.
 func (s *Store) candidates(ctx context.Context, q querier, i newsroom.Issue) (candidate, error) {
 	if i.Kind == newsroom.IssueDigest {
 		return s.digestCandidates(ctx, q, i)
 	}
-	var others []string
+	var others, lists []string
 	correction := i.Kind == newsroom.IssueCorrection
-	err := q.QueryRow(ctx, sqlOtherIssues, args{"article": i.ArticleID, "id": i.ID, "wrong": correction, "revision": i.Revision}).Scan(&others)
+	err := q.QueryRow(ctx, sqlOtherIssues, args{"article": i.ArticleID, "id": i.ID, "wrong": correction, "revision": i.Revision}).Scan(&others, &lists)
 	if err != nil {
 		return candidate{}, fmt.Errorf("issues beside %s: %w", i.ID, err)
 	}
 	switch {
 	case correction:
-		return candidate{sqlCorrectionCandidates, sqlCountCorrection, args{"list": i.List, "others": others}}, nil
+		return candidate{sqlCorrectionCandidates, sqlCountCorrection, args{"lists": lists, "others": others}}, nil
 	case len(others) > 0:
 		return candidate{sqlRemainingCandidates, sqlCountRemaining, args{"list": i.List, "opened": i.OpenedAt, "others": others}}, nil
 	default:

@@ -221,8 +221,9 @@ const (
 	  name = CASE WHEN @name = '' THEN name ELSE @name END, locale = CASE WHEN @locale = '' THEN locale ELSE @locale END
 	WHERE id = @id`
 	sqlWant = `
-	INSERT INTO subscriptions (subscriber_id, section_id, cadence, since) VALUES (@id, @section, @cadence, @at)
-	ON CONFLICT (subscriber_id, section_id) DO UPDATE SET cadence = excluded.cadence`
+	INSERT INTO subscriptions (subscriber_id, section_id, cadence, since, changed_at) VALUES (@id, @section, @cadence, @at, @at)
+	ON CONFLICT (subscriber_id, section_id) DO UPDATE SET cadence = excluded.cadence,
+	  changed_at = CASE subscriptions.cadence WHEN excluded.cadence THEN subscriptions.changed_at ELSE excluded.changed_at END`
 )
 
 // Confirm carries out what a confirmation link stands for, on record with proof. A second press changes nothing and answers the

@@ -270,8 +270,8 @@ const (
 	  left_at = NULL, name = CASE WHEN subscribers.name = '' THEN excluded.name ELSE subscribers.name END
 	  WHERE subscribers.state IN ('requested', 'confirmed')`
 	sqlTakeLists = `
-	INSERT INTO subscriptions (subscriber_id, section_id, cadence, since)
-	SELECT s.id, i.section, i.cadence, i.since
+	INSERT INTO subscriptions (subscriber_id, section_id, cadence, since, changed_at)
+	SELECT s.id, i.section, i.cadence, i.since, i.since
 	FROM unnest(@keys::text[], @sections::text[], @cadences::text[], @sinces::timestamptz[]) AS i (key, section, cadence, since)
 	JOIN subscribers s ON s.email_key = i.key AND s.email_key <> '' AND s.state = 'confirmed'
 	ON CONFLICT DO NOTHING`
