@@ -29,7 +29,7 @@ func QuietDay(ctx workflow.Context) (int, error) {
 	return call(workflow.WithActivityOptions(ctx, keeping), desk.QuietDay, struct{}{})
 }
 
-// AuditRoot mails the day's root of the audit chain to the inspector, after midnight (+07:00).
+// AuditRoot mails the root of the day that is over to the inspector, once, after midnight (+07:00) or when the machine is on again.
 func AuditRoot(ctx workflow.Context) (int, error) {
 	return call(workflow.WithActivityOptions(ctx, keeping), desk.AuditRoot, struct{}{})
 }

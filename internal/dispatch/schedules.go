@@ -26,7 +26,7 @@ var schedules = []schedule{
 	{id: "sweep-requests", workflow: workflows.SweepRequests, every: 20 * time.Second},
 	{id: "rollover", workflow: workflows.Rollover, cron: "0 0 * * *"},
 	{id: "quiet-day", workflow: workflows.QuietDay, cron: "30 16 * * *"},
-	{id: "audit-root", workflow: workflows.AuditRoot, cron: "10 0 * * *"},
+	{id: "audit-root", workflow: workflows.AuditRoot, cron: "10 * * * *"}, // each hour: an office's machine is off at midnight
 	{id: "digests", workflow: workflows.Digests, every: 5 * time.Minute},
 }
 

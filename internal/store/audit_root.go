@@ -16,12 +16,13 @@ import (
 const (
 	sqlRootRow    = `SELECT id, hash FROM audit WHERE at < @before ORDER BY id DESC LIMIT 1`
 	sqlInsertRoot = `INSERT INTO audit_roots (day, last_id, hash, at) VALUES (@day, @id, @hash, @at) ON CONFLICT (day) DO NOTHING`
+	sqlToldRoot   = `SELECT EXISTS (SELECT FROM letters WHERE id = @id AND done_at IS NOT NULL)`
 	sqlRoot       = `SELECT day, last_id, hash, at FROM audit_roots WHERE day = @day`
 )
 
 // RootOfDay keeps the newest row of the chain of a local day that is over, once, and writes the letter that tells it to the inspector
-// (an address outside the office; "" none). It returns the letters' ids, the same for every repeat; none where nothing has
-// ever happened. Whoever has the mails can prove later that the chain was neither cut nor made anew (verify-audit --root).
+// (an address outside the office; "" none). It returns the letters' ids, the same for every repeat until they were sent; none where
+// nothing has ever happened. Whoever has the mails can prove later that the chain was neither cut nor made anew (verify-audit --root).
 func (s *Store) RootOfDay(ctx context.Context, day newsroom.Date, inspector string) ([]string, error) {
 	if a, err := mail.ParseAddress(inspector); err == nil {
 		inspector = a.Address
@@ -40,11 +41,13 @@ func (s *Store) RootOfDay(ctx context.Context, day newsroom.Date, inspector stri
 		if _, err := tx.Exec(ctx, sqlInsertRoot, args{"day": dayTime(day), "id": at.ID, "hash": at.Hash, "at": s.now().UTC()}); err != nil {
 			return err
 		}
-		if inspector == "" {
-			return nil
+		var told bool
+		id := fmt.Sprintf("%s/%s", newsroom.LetterAuditRoot, day)
+		if err := tx.QueryRow(ctx, sqlToldRoot, args{"id": id}).Scan(&told); err != nil || told || inspector == "" {
+			return err
 		}
 		return s.writeLetter(ctx, tx, letter{
-			ID: fmt.Sprintf("%s/%s", newsroom.LetterAuditRoot, day), Kind: newsroom.LetterAuditRoot,
+			ID: id, Kind: newsroom.LetterAuditRoot,
 			Data: map[string]any{"to_sealed": s.keys.Seal([]byte(inspector)), "day": dayTime(day)},
 		}, &out)
 	})
