@@ -13,10 +13,10 @@ const deliveryColumns = `d.subscriber_id, d.email, d.state, d.attempt, d.smtp_co
 
 const (
 	sqlDeliveryRows = `
-	SELECT ` + deliveryColumns + ` FROM mail_deliveries d
+	SELECT ` + deliveryColumns + ` FROM mail_recipients d
 	WHERE d.issue_id = @id AND (@state = '' OR d.state = @state) AND (@like = '' OR fold(d.email) LIKE @like) AND d.subscriber_id > @after
 	ORDER BY d.subscriber_id LIMIT @limit`
-	sqlExportDeliveries = `SELECT ` + deliveryColumns + ` FROM mail_deliveries d WHERE d.issue_id = @id ORDER BY d.subscriber_id`
+	sqlExportDeliveries = `SELECT ` + deliveryColumns + ` FROM mail_recipients d WHERE d.issue_id = @id ORDER BY d.subscriber_id`
 )
 
 func deliveryInto(r *newsroom.DeliveryRow) []any {

@@ -93,7 +93,7 @@ const (
 	  SELECT l.article_id, l.published_at FROM live_articles l JOIN subscriptions w ON w.section_id = l.section_id
 	  WHERE w.subscriber_id = r.id AND w.cadence = @cadence AND l.public = 'live' AND l.section_id = ANY (r.sections)
 	    AND l.published_at > greatest(w.since, @reach) AND l.published_at <= @to AND NOT EXISTS (
-	      SELECT FROM mail_deliveries d JOIN mail_issues i ON i.id = d.issue_id
+	      SELECT FROM mail_recipients d JOIN mail_issues i ON i.id = d.issue_id
 	      WHERE d.subscriber_id = r.id AND d.state NOT IN ('suppressed', 'cancelled', 'hard', 'expired')
 	        AND (i.article_id = l.article_id OR (i.kind = 'digest' AND i.items @> ARRAY[l.article_id])))
 	  ORDER BY l.published_at DESC, l.article_id LIMIT @limit) a) told
@@ -273,16 +273,14 @@ func (s *Store) digest(ctx context.Context, q querier, id string) (d frozenDiges
 const (
 	// others: the same digest before an article of it was corrected.
 	sqlDigestCandidates = `
-	SELECT s.id, s.email, s.name, min(l.since) FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
-	WHERE l.cadence = @cadence AND l.since <= @to AND l.subscriber_id > @after AND s.state = 'confirmed' AND s.email <> ''
+	SELECT s.id, min(l.since) FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
+	WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed' AND s.email <> ''
 	  AND (cardinality(@readers::text[]) = 0 OR s.id = ANY (@readers))
 	  AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)
 	  AND NOT ` + mayHaveGot + `
 	GROUP BY s.id HAVING array_agg(l.section_id ORDER BY l.section_id) = @sections::text[]
-	  AND max(l.changed_at) <= CASE WHEN cardinality(@readers::text[]) = 0 THEN @from ELSE @to END
-	ORDER BY s.id LIMIT @limit`
-	sqlCountDigest = `SELECT count(*)::int FROM (` + sqlDigestCandidates + `) c`
-	sqlSameDigest  = `
+	  AND max(l.changed_at) <= CASE WHEN cardinality(@readers::text[]) = 0 THEN @from ELSE @to END`
+	sqlSameDigest = `
 	SELECT coalesce(array_agg(o.id), '{}') FROM mail_issues i JOIN mail_issues o ON o.list = i.list AND o.kind = 'digest' AND o.id <> i.id
 	  AND o.covers_to = i.covers_to WHERE i.id = @id`
 )
@@ -299,7 +297,7 @@ func (s *Store) digestCandidates(ctx context.Context, q querier, i newsroom.Issu
 		return candidate{}, fmt.Errorf("digests beside %s: %w", i.ID, err)
 	}
 	cadence, _, _ := strings.Cut(i.Period, "/")
-	return candidate{sqlDigestCandidates, sqlCountDigest, args{
+	return candidate{sqlFreezeDigest, args{
 		"cadence": cadence, "from": d.from, "to": d.to, "sections": d.sections, "readers": d.readers, "others": others,
 	}}, nil
 }

@@ -31,8 +31,8 @@ const (
 	WHERE i.article_id = @id OR (i.kind = 'digest' AND i.items @> ARRAY[@id]) ORDER BY i.seq FOR UPDATE`
 	sqlIssuesForN = `SELECT id, candidates FROM mail_issues WHERE article_id = @id AND n = @n ORDER BY seq`
 	sqlOpenIssue  = `
-	INSERT INTO mail_issues (id, kind, article_id, n, revision, list, candidates, opened_at)
-	VALUES (@id, @kind, @article, @n, @revision, @list, @candidates, @at) ON CONFLICT DO NOTHING`
+	INSERT INTO mail_issues (id, kind, article_id, n, revision, list, opened_at)
+	VALUES (@id, @kind, @article, @n, @revision, @list, @at) ON CONFLICT DO NOTHING`
 )
 
 // MailPublicChange does what an article event means for the newsletters, once however often it comes, in one transaction with
@@ -156,18 +156,14 @@ func (s *Store) mailCorrected(ctx context.Context, tx pgx.Tx, c *publicChange, o
 
 func (s *Store) openIssue(ctx context.Context, tx pgx.Tx, c *publicChange, kind string, out *newsroom.IssueOpened) error {
 	i := newsroom.Issue{ID: newsroom.NewID(), Kind: kind, ArticleID: c.articleID, N: c.n, Revision: c.revision, List: c.list, OpenedAt: s.now().UTC()}
-	want, err := s.candidates(ctx, tx, i)
-	if err != nil {
-		return err
-	}
-	if err := tx.QueryRow(ctx, want.count, want.args("", nil)).Scan(&i.Candidates); err != nil {
-		return fmt.Errorf("count candidates: %w", err)
-	}
 	tag, err := tx.Exec(ctx, sqlOpenIssue, args{
-		"id": i.ID, "kind": kind, "article": c.articleID, "n": c.n, "revision": c.revision, "list": c.list, "candidates": i.Candidates, "at": i.OpenedAt,
+		"id": i.ID, "kind": kind, "article": c.articleID, "n": c.n, "revision": c.revision, "list": c.list, "at": i.OpenedAt,
 	})
 	if err != nil || tag.RowsAffected() == 0 {
 		return err
+	}
+	if err := s.freezeCandidates(ctx, tx, &i); err != nil {
+		return fmt.Errorf("freeze recipients of issue %s: %w", i.ID, err)
 	}
 	out.Issues = append(out.Issues, i.ID)
 	out.Candidates += i.Candidates
@@ -261,44 +257,31 @@ func (s *Store) abort(ctx context.Context, tx pgx.Tx, id, by, why string) error 
 
 // ---------------------------------------------------------------- candidates
 
-// candidate says who belongs to an issue: a query over (id, email, name, since) by id.
+// candidate says who belongs to an issue: the statement that freezes them, and its arguments but the issue's own.
 type candidate struct {
-	sql, count string
-	base       args
-}
-
-func (c candidate) args(after string, limit *int) args {
-	a := args{"after": after, "limit": limit}
-	for k, v := range c.base {
-		a[k] = v
-	}
-	return a
+	freeze string
+	base   args
 }
 
 const (
 	candidateHead = `
-	SELECT s.id, s.email, s.name, l.since FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
-	WHERE l.section_id = @list AND l.subscriber_id > @after AND s.state = 'confirmed' AND s.email <> ''
+	SELECT s.id, l.since FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
+	WHERE l.section_id = @list AND s.state = 'confirmed' AND s.email <> ''
 	  AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)`
-	candidateTail = ` ORDER BY l.subscriber_id LIMIT @limit`
 	// A row of another issue about the article that reached its dot: the mail is there, or may be.
 	mayHaveGot = `EXISTS (SELECT FROM mail_deliveries d WHERE d.subscriber_id = s.id AND d.issue_id = ANY (@others)
 	  AND d.state IN ('dot', 'sent', 'in_doubt', 'in_doubt_resent'))`
 
-	sqlCandidates          = candidateHead + ` AND l.cadence = 'instant' AND l.since <= @opened` + candidateTail
-	sqlRemainingCandidates = candidateHead + ` AND l.cadence = 'instant' AND l.since <= @opened AND NOT ` + mayHaveGot + candidateTail
+	sqlCandidates          = candidateHead + ` AND l.cadence = 'instant' AND l.since <= @opened`
+	sqlRemainingCandidates = candidateHead + ` AND l.cadence = 'instant' AND l.since <= @opened AND NOT ` + mayHaveGot
 	// A correction follows whoever got the wrong text, wherever it stood, and still has one of the lists that brought it.
 	sqlCorrectionCandidates = `
-	SELECT s.id, s.email, s.name, min(l.since) FROM subscribers s JOIN subscriptions l ON l.subscriber_id = s.id AND l.section_id = ANY (@lists)
-	WHERE s.id > @after AND s.state = 'confirmed' AND s.email <> ''
+	SELECT s.id, min(l.since) FROM subscribers s JOIN subscriptions l ON l.subscriber_id = s.id AND l.section_id = ANY (@lists)
+	WHERE s.state = 'confirmed' AND s.email <> ''
 	  AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)
 	  AND s.id IN (SELECT d.subscriber_id FROM mail_deliveries d WHERE d.issue_id = ANY (@others)
 	    AND d.state IN ('dot', 'sent', 'in_doubt', 'in_doubt_resent'))
-	GROUP BY s.id ORDER BY s.id LIMIT @limit`
-
-	sqlCountCandidates = `SELECT count(*)::int FROM (` + sqlCandidates + `) c`
-	sqlCountRemaining  = `SELECT count(*)::int FROM (` + sqlRemainingCandidates + `) c`
-	sqlCountCorrection = `SELECT count(*)::int FROM (` + sqlCorrectionCandidates + `) c`
+	GROUP BY s.id`
 )
 
 // Issues that told the article, with the lists that brought them; with wrong only an earlier revision of it.
@@ -323,10 +306,10 @@ func (s *Store) candidates(ctx context.Context, q querier, i newsroom.Issue) (ca
 	}
 	switch {
 	case correction:
-		return candidate{sqlCorrectionCandidates, sqlCountCorrection, args{"lists": lists, "others": others}}, nil
+		return candidate{sqlFreezeCorrection, args{"lists": lists, "others": others}}, nil
 	case len(others) > 0:
-		return candidate{sqlRemainingCandidates, sqlCountRemaining, args{"list": i.List, "opened": i.OpenedAt, "others": others}}, nil
+		return candidate{sqlFreezeRemaining, args{"list": i.List, "opened": i.OpenedAt, "others": others}}, nil
 	default:
-		return candidate{sqlCandidates, sqlCountCandidates, args{"list": i.List, "opened": i.OpenedAt}}, nil
+		return candidate{sqlFreezeArticle, args{"list": i.List, "opened": i.OpenedAt}}, nil
 	}
 }

@@ -2,11 +2,10 @@ package store
 
 import (
 	"context"
-	"encoding/base32"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -73,127 +72,67 @@ func (s *Store) KeepMaster(ctx context.Context, issueID, subject, html, text, ha
 	return nil
 }
 
-const (
-	// chunkSize is how many recipients one SendChunk has: an activity costs about 30 ms of CPU in Temporal and its database.
-	chunkSize = 1000
-	// freezeBatch is how many rows are frozen in one transaction, whole chunks.
-	freezeBatch = 10 * chunkSize
-)
-
-// A freeze and whoever takes subscribers' mails back exclude each other: rows that a freeze writes are seen by every leave that
-// commits after it, and a leave that commits before is seen by the freeze.
-const (
-	sqlShareFreeze = `SELECT pg_advisory_xact_lock_shared(7305118003)`
-	sqlOwnFreeze   = `SELECT pg_advisory_xact_lock(7305118003)`
-)
+// chunkSize is how many recipients one SendChunk has: an activity costs about 30 ms of CPU in Temporal and its database.
+const chunkSize = 1000
 
 const (
-	sqlLockIssue   = sqlIssue + ` FOR UPDATE`
-	sqlFrozenSoFar = `SELECT count(*)::int, coalesce(max(subscriber_id), '') FROM mail_deliveries WHERE issue_id = @id`
-	sqlKeepChunks  = `
-	INSERT INTO mail_chunks (issue_id, chunk_no, total) SELECT @id, chunk, rows
-	FROM unnest(@chunks::int[], @rows::int[]) AS c (chunk, rows)`
-	sqlIssuePrepared = `
-	UPDATE mail_issues SET status = 'prepared', candidates = @candidates, chunks = @chunks, prepared_at = @at WHERE id = @id`
-	sqlVerifyFreeze = `
-	SELECT (SELECT count(*)::int FROM mail_deliveries WHERE issue_id = @id),
-	  coalesce((SELECT sum(total)::int FROM mail_chunks WHERE issue_id = @id), 0),
-	  (SELECT count(*)::int FROM mail_chunks WHERE issue_id = @id)`
+	sqlLockIssue = sqlIssue + ` FOR UPDATE`
+	// Between head and tail stands one of the queries for candidates. All chunks but the last are full.
+	freezeHead = `
+	INSERT INTO mail_chunks (issue_id, chunk_no, total, recipients, since)
+	SELECT @id, (n - 1) / @size, count(*), array_agg(id ORDER BY id), array_agg(since ORDER BY id)
+	FROM (SELECT c.*, row_number() OVER (ORDER BY c.id) AS n FROM (`
+	freezeTail          = `) AS c (id, since)) AS r GROUP BY 2`
+	sqlFreezeArticle    = freezeHead + sqlCandidates + freezeTail
+	sqlFreezeRemaining  = freezeHead + sqlRemainingCandidates + freezeTail
+	sqlFreezeCorrection = freezeHead + sqlCorrectionCandidates + freezeTail
+	sqlFreezeDigest     = freezeHead + sqlDigestCandidates + freezeTail
+	sqlFrozenSum        = `SELECT coalesce(sum(total), 0)::int, coalesce(sum(cardinality(recipients)), 0)::int, count(*)::int FROM mail_chunks WHERE issue_id = @id`
+	sqlIssueFrozen      = `UPDATE mail_issues SET candidates = @candidates, chunks = @chunks WHERE id = @id`
+	sqlIssuePrepared    = `UPDATE mail_issues SET status = 'prepared', prepared_at = @at WHERE id = @id`
 )
 
-// FreezeRecipients writes one ledger row for each candidate, in batches of whole chunks in the order of subscriber ids, so that a
-// repeat goes on where the last one stopped. When nobody is left it counts rows and chunks against each other and marks the
-// issue prepared. An issue that is stopped meanwhile stays as it is.
+// FreezeRecipients marks an issue prepared once who gets it is written down, and writes that down where it was not yet (a digest's
+// readers are). A repeat changes nothing; an issue that was stopped meanwhile stays as it is.
 func (s *Store) FreezeRecipients(ctx context.Context, issueID string) error {
-	for {
-		var done bool
-		err := s.tx(ctx, func(tx pgx.Tx) error {
-			i, err := scanIssue(tx.QueryRow(ctx, sqlLockIssue, args{"id": issueID}))
-			if err != nil {
-				return err
-			}
-			if done = i.Status != newsroom.IssuePreparing; done {
-				return nil
-			}
-			if _, err := tx.Exec(ctx, sqlOwnFreeze); err != nil {
-				return err
-			}
-			written, err := s.freezeSome(ctx, tx, i)
-			if err != nil || written == freezeBatch {
-				return err
-			}
-			done = true
-			return s.prepared(ctx, tx, i)
-		})
-		if err != nil {
-			return fmt.Errorf("freeze recipients of issue %s: %w", issueID, err)
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		i, err := scanIssue(tx.QueryRow(ctx, sqlLockIssue, args{"id": issueID}))
+		if err != nil || i.Status != newsroom.IssuePreparing {
+			return err
 		}
-		if done {
-			return nil
+		if i.Chunks == 0 {
+			if err := s.freezeCandidates(ctx, tx, &i); err != nil {
+				return err
+			}
 		}
-	}
-}
-
-var frozenColumns = []string{
-	"issue_id", "subscriber_id", "chunk_no", "email", "name", "since", "key_version", "verp", "message_id", "date",
-}
-
-// freezeSome writes the next batch and returns its size. Only the last batch is not full, so that all chunks but the last have
-// chunkSize rows.
-func (s *Store) freezeSome(ctx context.Context, tx pgx.Tx, i newsroom.Issue) (int, error) {
-	var have int
-	var after string
-	if err := tx.QueryRow(ctx, sqlFrozenSoFar, args{"id": i.ID}).Scan(&have, &after); err != nil {
-		return 0, err
-	}
-	want, err := s.candidates(ctx, tx, i)
-	if err != nil {
-		return 0, err
-	}
-	type person struct {
-		id, email, name string
-		since           time.Time
-	}
-	rows, _ := tx.Query(ctx, want.sql, want.args(after, new(freezeBatch)))
-	people, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p person, err error) {
-		return p, row.Scan(&p.id, &p.email, &p.name, &p.since)
+		_, err = tx.Exec(ctx, sqlIssuePrepared, args{"id": i.ID, "at": s.now().UTC()})
+		return err
 	})
-	if err != nil || len(people) == 0 {
-		return 0, err
-	}
-	version := s.keys.Version()
-	date := s.now().UTC().Truncate(time.Second)
-	_, err = tx.CopyFrom(ctx, pgx.Identifier{"mail_deliveries"}, frozenColumns, pgx.CopyFromSlice(len(people), func(k int) ([]any, error) {
-		p := people[k]
-		names := s.keys.MAC("delivery", i.ID+"/"+p.id)
-		return []any{
-			i.ID, p.id, (have + k) / chunkSize, p.email, p.name, p.since, version, "d" + lower32(names[:15]), "d." + i.ID + "." + lower32(names[16:32]), date,
-		}, nil
-	}))
 	if err != nil {
-		return 0, err
+		return fmt.Errorf("freeze recipients of issue %s: %w", issueID, err)
 	}
-	var chunks, sizes []int
-	for first := have; first < have+len(people); first += chunkSize {
-		chunks, sizes = append(chunks, first/chunkSize), append(sizes, min(chunkSize, have+len(people)-first))
-	}
-	_, err = tx.Exec(ctx, sqlKeepChunks, args{"id": i.ID, "chunks": chunks, "rows": sizes})
-	return len(people), err
+	return nil
 }
 
-var alphabet32 = base32.StdEncoding.WithPadding(base32.NoPadding)
-
-func lower32(b []byte) string { return strings.ToLower(alphabet32.EncodeToString(b)) }
-
-// prepared verifies a freeze and closes it.
-func (s *Store) prepared(ctx context.Context, tx pgx.Tx, i newsroom.Issue) error {
-	var rows, inChunks, chunks int
-	if err := tx.QueryRow(ctx, sqlVerifyFreeze, args{"id": i.ID}).Scan(&rows, &inChunks, &chunks); err != nil {
+// freezeCandidates writes down who gets the issue: the ids of its candidates as they are now, in chunks by id, counted twice. Their rows of
+// the ledger are made when their chunk is first claimed (unroll), so that the first mail does not wait for the last row.
+func (s *Store) freezeCandidates(ctx context.Context, tx pgx.Tx, i *newsroom.Issue) error {
+	want, err := s.candidates(ctx, tx, *i)
+	if err != nil {
 		return err
 	}
-	if rows != inChunks || chunks != (rows+chunkSize-1)/chunkSize {
-		return fmt.Errorf("%d rows frozen, %d in %d chunks", rows, inChunks, chunks)
+	values := args{"id": i.ID, "size": chunkSize}
+	maps.Copy(values, want.base)
+	if _, err := tx.Exec(ctx, want.freeze, values); err != nil {
+		return fmt.Errorf("write down candidates: %w", err)
 	}
-	_, err := tx.Exec(ctx, sqlIssuePrepared, args{"id": i.ID, "candidates": rows, "chunks": chunks, "at": s.now().UTC()})
+	var frozen int
+	if err := tx.QueryRow(ctx, sqlFrozenSum, args{"id": i.ID}).Scan(&i.Candidates, &frozen, &i.Chunks); err != nil {
+		return fmt.Errorf("count candidates: %w", err)
+	}
+	if frozen != i.Candidates || i.Chunks != (frozen+chunkSize-1)/chunkSize {
+		return fmt.Errorf("%d candidates written down, %d in %d chunks", frozen, i.Candidates, i.Chunks)
+	}
+	_, err = tx.Exec(ctx, sqlIssueFrozen, args{"id": i.ID, "candidates": i.Candidates, "chunks": i.Chunks})
 	return err
 }

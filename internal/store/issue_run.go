@@ -11,11 +11,14 @@ import (
 )
 
 const (
-	sqlIssueCounts = `SELECT ` + countColumns + ` FROM mail_deliveries WHERE issue_id = @id`
-	sqlIssueDue    = `
-	SELECT coalesce(array_agg(DISTINCT chunk_no) FILTER (WHERE state IN ('pending', 'claimed', 'dot') OR next_attempt <= @now), '{}'),
-	  min(next_attempt) FILTER (WHERE next_attempt > @now)
-	FROM mail_deliveries WHERE issue_id = @id AND state IN ('pending', 'claimed', 'dot', 'soft', 'in_doubt')`
+	sqlIssueCounts = `
+	SELECT ` + countColumns + `, (SELECT coalesce(sum(total), 0)::int FROM mail_chunks WHERE issue_id = @id AND recipients IS NOT NULL)
+	FROM mail_deliveries WHERE issue_id = @id`
+	sqlIssueDue = `
+	SELECT coalesce(array_agg(DISTINCT chunk_no) FILTER (WHERE due), '{}'), min(next_attempt) FILTER (WHERE next_attempt > @now)
+	FROM (SELECT chunk_no, state IN ('pending', 'claimed', 'dot') OR next_attempt <= @now AS due, next_attempt
+	    FROM mail_deliveries WHERE issue_id = @id AND state IN ('pending', 'claimed', 'dot', 'soft', 'in_doubt')
+	  UNION ALL SELECT chunk_no, true, NULL FROM mail_chunks WHERE issue_id = @id AND recipients IS NOT NULL) AS open`
 )
 
 // mostDue bounds how many chunks a standing names: one generation of the workflow.
@@ -36,8 +39,8 @@ func (s *Store) deliveryStanding(ctx context.Context, q querier, issueID string)
 		st.Counts, err = s.issueCounts(ctx, q, issueID)
 		return st, err
 	}
-	if err := q.QueryRow(ctx, sqlIssueCounts, args{"id": issueID}).Scan(countsInto(&st.Counts)...); err != nil {
-		return st, fmt.Errorf("counts of issue %s: %w", issueID, err)
+	if st.Counts, err = s.countRows(ctx, q, issueID); err != nil {
+		return st, err
 	}
 	if err := q.QueryRow(ctx, sqlIssueDue, args{"id": issueID, "now": s.now().UTC()}).Scan(&st.Due, &st.Next); err != nil {
 		return st, fmt.Errorf("due rows of issue %s: %w", issueID, err)
@@ -84,6 +87,9 @@ func (s *Store) CloseIssue(ctx context.Context, issueID string) (newsroom.Delive
 		}
 		now := s.now().UTC()
 		if i.Status == newsroom.IssueAborted {
+			if err := s.unrollAll(ctx, tx, issueID, now); err != nil {
+				return err
+			}
 			if _, err := tx.Exec(ctx, sqlCancelRest, args{"id": issueID, "at": now}); err != nil {
 				return err
 			}
@@ -121,8 +127,16 @@ func (s *Store) issueCounts(ctx context.Context, q querier, issueID string) (c n
 	if stored != nil {
 		return c, json.Unmarshal(stored, &c)
 	}
-	if err := q.QueryRow(ctx, sqlIssueCounts, args{"id": issueID}).Scan(countsInto(&c)...); err != nil {
+	return s.countRows(ctx, q, issueID)
+}
+
+// countRows counts an issue's rows as they stand, and those that will be made when their chunk is claimed.
+func (s *Store) countRows(ctx context.Context, q querier, issueID string) (c newsroom.IssueCounts, err error) {
+	var unclaimed int
+	if err := q.QueryRow(ctx, sqlIssueCounts, args{"id": issueID}).Scan(append(countsInto(&c), &unclaimed)...); err != nil {
 		return c, fmt.Errorf("counts of issue %s: %w", issueID, err)
 	}
+	c.Candidates += unclaimed
+	c.Waiting += unclaimed
 	return c, nil
 }

@@ -70,7 +70,7 @@ func TestCorrectionGoesToExactlyThoseWhoGotTheWrongText(t *testing.T) {
 	}
 	who := func(id string) []string {
 		h.ready(id)
-		rows, err := h.raw.Query(ctx, `SELECT subscriber_id FROM mail_deliveries WHERE issue_id = $1 ORDER BY 1`, id)
+		rows, err := h.raw.Query(ctx, `SELECT subscriber_id FROM mail_recipients WHERE issue_id = $1 ORDER BY 1`, id)
 		if err != nil {
 			t.Fatal(err)
 		}

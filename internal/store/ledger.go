@@ -103,7 +103,7 @@ func (s *Store) LeaseChunk(ctx context.Context, issueID string, chunk int, now t
 
 const (
 	sqlClaimable = `
-	SELECT i.status, c.lease FROM mail_issues i JOIN mail_chunks c ON c.issue_id = i.id
+	SELECT i.status, c.lease, c.recipients IS NOT NULL FROM mail_issues i JOIN mail_chunks c ON c.issue_id = i.id
 	WHERE i.id = @issue AND c.chunk_no = @chunk FOR SHARE OF i, c`
 	sqlClaim = `
 	WITH due AS MATERIALIZED (
@@ -132,11 +132,17 @@ func (s *Store) Claim(ctx context.Context, issueID string, chunk int, lease int6
 			claimed, taken = nil, 0
 			var status string
 			var newest int64
-			if err := tx.QueryRow(ctx, sqlClaimable, args{"issue": issueID, "chunk": chunk}).Scan(&status, &newest); err != nil {
+			var rolled bool
+			if err := tx.QueryRow(ctx, sqlClaimable, args{"issue": issueID, "chunk": chunk}).Scan(&status, &newest, &rolled); err != nil {
 				return notFound(err)
 			}
 			if newest != lease || (status != newsroom.IssueSending && status != newsroom.IssuePrepared) {
 				return nil
+			}
+			if rolled {
+				first, err := s.unroll(ctx, tx, issueID, chunk, lease, limit, now.UTC())
+				claimed, taken = first, 1 // should nobody of them be wanted any more, look again
+				return err
 			}
 			rows, _ := tx.Query(ctx, sqlClaim, args{"issue": issueID, "chunk": chunk, "lease": lease, "limit": limit, "now": now.UTC()})
 			var state newsroom.DeliveryState
@@ -146,6 +152,7 @@ func (s *Store) Claim(ctx context.Context, issueID string, chunk int, lease int6
 				&state, &r.SubscriberID, &r.Name, &r.Email, &r.Since, &r.MessageID, &r.Date, &r.VERP, &r.Attempt, &leaveVersion, &prefsVersion,
 			}, func() error {
 				if taken++; state == newsroom.DeliveryClaimed {
+					r.Since, r.Date = r.Since.UTC(), r.Date.UTC()
 					r.LeaveURL = s.base + "/huy/" + s.leaveToken(issueID, r.SubscriberID, leaveVersion)
 					r.PrefsURL = s.base + "/tuy-chon/" + s.keys.Token(PurposePrefs, r.SubscriberID, prefsVersion)
 					claimed = append(claimed, r)
@@ -178,15 +185,19 @@ func countsInto(c *newsroom.IssueCounts) []any {
 
 const sqlChunk = `
 	SELECT ` + countColumns + `, min(next_attempt) FILTER (WHERE state IN ('soft', 'in_doubt')),
-	  coalesce((SELECT status FROM mail_issues WHERE id = @issue), '')
+	  coalesce((SELECT status FROM mail_issues WHERE id = @issue), ''),
+	  coalesce((SELECT total FROM mail_chunks WHERE issue_id = @issue AND chunk_no = @chunk AND recipients IS NOT NULL), 0)
 	FROM mail_deliveries WHERE issue_id = @issue AND chunk_no = @chunk`
 
 // Chunk counts the rows of the chunk as they stand, and says when the next waiting one is due and the issue's status.
 func (s *Store) Chunk(ctx context.Context, issueID string, chunk int) (counts newsroom.IssueCounts, next *time.Time, status string, err error) {
-	into := append(countsInto(&counts), &next, &status)
+	var unclaimed int
+	into := append(countsInto(&counts), &next, &status, &unclaimed)
 	if err := s.db.QueryRow(ctx, sqlChunk, args{"issue": issueID, "chunk": chunk}).Scan(into...); err != nil {
 		return counts, nil, "", fmt.Errorf("chunk %d of issue %s: %w", chunk, issueID, err)
 	}
+	counts.Candidates += unclaimed
+	counts.Waiting += unclaimed
 	if status == "" {
 		return counts, nil, "", fmt.Errorf("chunk %d of issue %s: %w", chunk, issueID, newsroom.ErrNotFound)
 	}
@@ -202,27 +213,25 @@ var byKeyOnly = map[string]string{
 // sqlByKeyOnly are the same for one transaction on any other connection.
 const sqlByKeyOnly = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
 
-const (
-	sqlSettle = `
+// One statement for results and dots: it costs the database as much as its number of rows, and as much again for each statement.
+const sqlCommitRows = `
 	UPDATE mail_deliveries d SET
 	  state = CASE WHEN d.resent AND e.state IN ('sent', 'in_doubt') THEN 'in_doubt_resent' ELSE e.state END,
+	  dot_at = CASE WHEN e.state = 'dot' THEN e.at ELSE d.dot_at END,
+	  body_hash = CASE WHEN e.state = 'dot' THEN e.hash ELSE d.body_hash END,
 	  attempt = d.attempt + CASE WHEN e.state IN ('soft', 'in_doubt') THEN 1 ELSE 0 END,
 	  next_attempt = CASE WHEN e.state = 'soft' OR (e.state = 'in_doubt' AND NOT d.resent) THEN e.next END,
 	  done_at = CASE WHEN e.state IN ('sent', 'hard', 'expired') OR (e.state = 'in_doubt' AND (d.resent OR e.next IS NULL)) THEN e.at END,
-	  smtp_code = CASE WHEN e.state = 'pending' THEN d.smtp_code ELSE e.code END,
-	  enhanced = CASE WHEN e.state = 'pending' THEN d.enhanced ELSE e.enhanced END,
-	  reply = CASE WHEN e.state = 'pending' THEN d.reply ELSE e.reply END,
-	  smtp_stage = CASE WHEN e.state = 'pending' THEN d.smtp_stage ELSE e.stage END
-	FROM unnest(@subscribers::text[], @leases::bigint[], @states::text[], @ats::timestamptz[], @nexts::timestamptz[], @stages::text[],
-	  @codes::int[], @enhanced::text[], @replies::text[]) AS e (subscriber_id, lease, state, at, next, stage, code, enhanced, reply)
-	WHERE d.issue_id = @issue AND d.subscriber_id = e.subscriber_id AND d.lease = e.lease AND d.state IN ('claimed', 'dot')
+	  smtp_code = CASE WHEN e.state IN ('dot', 'pending') THEN d.smtp_code ELSE e.code END,
+	  enhanced = CASE WHEN e.state IN ('dot', 'pending') THEN d.enhanced ELSE e.enhanced END,
+	  reply = CASE WHEN e.state IN ('dot', 'pending') THEN d.reply ELSE e.reply END,
+	  smtp_stage = CASE WHEN e.state IN ('dot', 'pending') THEN d.smtp_stage ELSE e.stage END
+	FROM unnest(@subscribers::text[], @leases::bigint[], @states::text[], @ats::timestamptz[], @hashes::bytea[], @nexts::timestamptz[],
+	  @stages::text[], @codes::int[], @enhanced::text[], @replies::text[])
+	  AS e (subscriber_id, lease, state, at, hash, next, stage, code, enhanced, reply)
+	WHERE d.issue_id = @issue AND d.subscriber_id = e.subscriber_id AND d.lease = e.lease
+	  AND (d.state = 'claimed' OR (d.state = 'dot' AND e.state <> 'dot'))
 	RETURNING d.subscriber_id, d.state`
-	sqlGrant = `
-	UPDATE mail_deliveries d SET state = 'dot', dot_at = e.at, body_hash = e.hash
-	FROM unnest(@subscribers::text[], @leases::bigint[], @ats::timestamptz[], @hashes::bytea[]) AS e (subscriber_id, lease, at, hash)
-	WHERE d.issue_id = @issue AND d.subscriber_id = e.subscriber_id AND d.lease = e.lease AND d.state = 'claimed'
-	RETURNING d.subscriber_id, d.state`
-)
 
 // Commit writes entries in one transaction, results before dots, and returns for each the state its row has now; "" where the
 // lease no longer matches. Repeating the same entries answers the same.
@@ -306,13 +315,8 @@ func (s *Store) commitMails(ctx context.Context, db batcher, entries []ledgerEnt
 			return err
 		})
 	}
-	// One issue at a time: there is seldom more than one. Results come before dots.
-	results, dots := byIssue(entries, which)
-	for issue, rows := range results {
-		write(sqlSettle, settleArgs(issue, entries, rows), rows)
-	}
-	for issue, rows := range dots {
-		write(sqlGrant, grantArgs(issue, entries, rows), rows)
+	for _, rows := range statements(entries, which) {
+		write(sqlCommitRows, commitArgs(entries, rows), rows)
 	}
 	if err := db.SendBatch(ctx, batch).Close(); err != nil {
 		return err
@@ -323,46 +327,55 @@ func (s *Store) commitMails(ctx context.Context, db batcher, entries []ledgerEnt
 	return s.lookUp(ctx, db, entries, which, states)
 }
 
-// byIssue sorts the places of which by what they ask for and about which issue.
-func byIssue(entries []ledgerEntry, which []int) (results, dots map[string][]int) {
-	results, dots = map[string][]int{}, map[string][]int{}
-	for _, i := range which {
-		into := results
-		if entries[i].State == newsroom.DeliveryDot {
-			into = dots
+// statements sorts the places of which into what one statement each can write: rows of one issue, none of them twice, results
+// before dots. There is seldom more than one.
+func statements(entries []ledgerEntry, which []int) (list [][]int) {
+	type row struct{ issue, subscriber string }
+	rest := slices.Clone(which)
+	slices.SortStableFunc(rest, func(a, b int) int { return cmp.Compare(rank(entries[a]), rank(entries[b])) })
+	for len(rest) > 0 {
+		issue := entries[rest[0]].IssueID
+		var rows, later []int
+		seen := make(map[row]bool, len(rest))
+		for _, i := range rest {
+			key := row{entries[i].IssueID, entries[i].SubscriberID}
+			if key.issue != issue || seen[key] {
+				later = append(later, i)
+				continue
+			}
+			seen[key] = true
+			rows = append(rows, i)
 		}
-		into[entries[i].IssueID] = append(into[entries[i].IssueID], i)
+		list, rest = append(list, rows), later
 	}
-	return results, dots
+	return list
 }
 
-func settleArgs(issue string, entries []ledgerEntry, rows []int) args {
+func rank(e ledgerEntry) int {
+	if e.State == newsroom.DeliveryDot {
+		return 1
+	}
+	return 0
+}
+
+func commitArgs(entries []ledgerEntry, rows []int) args {
 	n := len(rows)
 	var (
 		subscribers, stated       = make([]string, n), make([]string, n)
 		stages, enhanced, replies = make([]string, n), make([]string, n), make([]string, n)
 		leases, codes             = make([]int64, n), make([]int32, n)
 		ats, nexts                = make([]time.Time, n), make([]*time.Time, n)
+		hashes                    = make([][]byte, n)
 	)
 	for k, i := range rows {
 		e := &entries[i]
-		subscribers[k], leases[k], stated[k], ats[k], nexts[k] = e.SubscriberID, e.Lease, string(e.State), e.At.UTC(), e.Next
+		subscribers[k], leases[k], stated[k], ats[k], hashes[k], nexts[k] = e.SubscriberID, e.Lease, string(e.State), e.At.UTC(), e.BodyHash, e.Next
 		stages[k], codes[k], enhanced[k], replies[k] = e.Stage, int32(e.Code), e.Enhanced, e.Reply //nolint:gosec // three digits
 	}
 	return args{
-		"issue": issue, "subscribers": subscribers, "leases": leases, "states": stated, "ats": ats, "nexts": nexts,
-		"stages": stages, "codes": codes, "enhanced": enhanced, "replies": replies,
+		"issue": entries[rows[0]].IssueID, "subscribers": subscribers, "leases": leases, "states": stated, "ats": ats, "hashes": hashes,
+		"nexts": nexts, "stages": stages, "codes": codes, "enhanced": enhanced, "replies": replies,
 	}
-}
-
-func grantArgs(issue string, entries []ledgerEntry, rows []int) args {
-	n := len(rows)
-	subscribers, leases, ats, hashes := make([]string, n), make([]int64, n), make([]time.Time, n), make([][]byte, n)
-	for k, i := range rows {
-		e := &entries[i]
-		subscribers[k], leases[k], ats[k], hashes[k] = e.SubscriberID, e.Lease, e.At.UTC(), e.BodyHash
-	}
-	return args{"issue": issue, "subscribers": subscribers, "leases": leases, "ats": ats, "hashes": hashes}
 }
 
 const sqlLookUp = `

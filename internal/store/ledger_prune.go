@@ -85,8 +85,8 @@ func (s *Store) markPruned(ctx context.Context, tx pgx.Tx, id string, now time.T
 	if err != nil || (i.Status != newsroom.IssueDone && i.Status != newsroom.IssueAborted) {
 		return false, err
 	}
-	var c newsroom.IssueCounts
-	if err := tx.QueryRow(ctx, sqlIssueCounts, args{"id": id}).Scan(countsInto(&c)...); err != nil {
+	c, err := s.countRows(ctx, tx, id)
+	if err != nil {
 		return false, err
 	}
 	if c.Waiting > 0 || !c.Balanced() || (i.PreparedAt != nil && c.Candidates != i.Candidates) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -279,6 +280,7 @@ func TestHardBounceSuppressesEverywhere(t *testing.T) {
 	h.publish("article00002", 1, 1, "published", newsroom.ChangeNew)
 	other := h.mail("article00002", 1, "published", newsroom.ChangeNew).Issues[0]
 	h.ready(other)
+	h.take(other, 0) // its rows are in the ledger, nobody has claimed one
 	lease, rows := h.take(issue, 2)
 	hard := h.entry(issue, rows[0], lease, newsroom.DeliveryHard)
 	hard.Suppress, hard.Code, hard.Enhanced, hard.Stage = true, 550, "5.1.1", "rcpt"
@@ -347,26 +349,72 @@ func TestPausedAndStoppedIssues(t *testing.T) {
 	}
 }
 
-func TestFreezeGoesOnWhereItStopped(t *testing.T) {
+func TestFreezeCountsEverybodyOnce(t *testing.T) {
 	t.Parallel()
 	h := newMailHouse(t)
-	h.many(freezeBatch+chunkSize+200, "kinh-te")
+	h.many(2*chunkSize+200, "kinh-te")
 	h.publish("article00001", 1, 1, "published", newsroom.ChangeNew)
 	issue := h.mail("article00001", 1, "published", newsroom.ChangeNew).Issues[0]
 	st := h.ready(issue)
-	if st.Counts.Candidates != freezeBatch+chunkSize+200 || st.Chunks != freezeBatch/chunkSize+2 {
-		t.Fatalf("frozen %+v", st.Counts)
+	if st.Counts.Candidates != 2*chunkSize+200 || st.Counts.Waiting != st.Counts.Candidates || !slices.Equal(st.Due, []int{0, 1, 2}) {
+		t.Fatalf("frozen %+v, due %v", st.Counts, st.Due)
 	}
-	sizes := h.text(`SELECT string_agg(n::text, ' ' ORDER BY chunk_no DESC) FROM (SELECT chunk_no, count(*) AS n FROM mail_deliveries GROUP BY 1 ORDER BY 1 DESC LIMIT 3) c`)
-	if sizes != fmt.Sprintf("200 %d %d", chunkSize, chunkSize) {
-		t.Errorf("last chunks have %s rows", sizes)
+	if sizes := h.text(`SELECT string_agg(total::text, ' ' ORDER BY chunk_no) FROM mail_chunks`); sizes != fmt.Sprintf("%d %d 200", chunkSize, chunkSize) {
+		t.Errorf("chunks have %s recipients", sizes)
 	}
-	// The same from a freeze that died after its first batch.
-	h.exec(`UPDATE mail_issues SET status = 'preparing', prepared_at = NULL, candidates = 0, chunks = 0`)
-	h.exec(fmt.Sprintf(`DELETE FROM mail_deliveries WHERE chunk_no >= %d`, freezeBatch/chunkSize))
-	h.exec(fmt.Sprintf(`DELETE FROM mail_chunks WHERE chunk_no >= %d`, freezeBatch/chunkSize))
-	if again := h.ready(issue); again.Counts != st.Counts || again.Chunks != st.Chunks || again.Status != newsroom.IssuePrepared {
-		t.Errorf("frozen again %+v", again)
+	h.subscribe("late@example.vn", "kinh-te")
+	if err := h.FreezeRecipients(t.Context(), issue); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := h.DeliveryStanding(t.Context(), issue); err != nil || again.Counts != st.Counts {
+		t.Errorf("frozen again %+v, %v", again.Counts, err)
+	}
+	_, rows := h.take(issue, chunkSize)
+	if len(rows) != chunkSize {
+		t.Fatalf("%d claimed", len(rows))
+	}
+	if after, err := h.DeliveryStanding(t.Context(), issue); err != nil || after.Counts != st.Counts || !slices.Equal(after.Due, st.Due) {
+		t.Errorf("a claimed chunk is counted %+v, due %v, %v", after.Counts, after.Due, err)
+	}
+	counts, _, _, err := h.Chunk(t.Context(), issue, 2)
+	if err != nil || counts.Candidates != 200 || counts.Waiting != 200 {
+		t.Errorf("a chunk that waits is counted %+v, %v", counts, err)
+	}
+	list, next, err := h.DeliveryRows(t.Context(), issue, newsroom.DeliveryFilter{Limit: 200, State: newsroom.DeliveryPending})
+	if err != nil || len(list) != 200 || next == "" || list[0].Email == "" {
+		t.Errorf("%d waiting recipients shown, %v", len(list), err)
+	}
+}
+
+// Between the freeze and the claim people leave: none of their mails is made, and each is accounted for.
+func TestWhoLeavesBeforeTheClaimGetsNothing(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	ctx := t.Context()
+	h.exec(`INSERT INTO sections (id, name_vi) VALUES ('van-hoa', 'Văn hóa') ON CONFLICT DO NOTHING`)
+	var ids []string
+	for _, name := range []string{"gone", "list", "erased", "blocked", "stays"} {
+		ids = append(ids, h.subscribe(name+"@example.vn", "kinh-te", "van-hoa"))
+	}
+	h.publish("article00001", 1, 1, "published", newsroom.ChangeNew)
+	issue := h.mail("article00001", 1, "published", newsroom.ChangeNew).Issues[0]
+	h.ready(issue)
+	prefs := func(k int) string { return h.keys.Token(PurposePrefs, ids[k], 1) }
+	_, left := h.LeaveAll(ctx, prefs(0), newsroom.Proof{})
+	if err := errors.Join(
+		left, h.leaveLists(ctx, ids[1], []string{"kinh-te"}, "", newsroom.Proof{}), h.Erase(ctx, prefs(2), newsroom.Proof{}), h.BlockSubscriber(ctx, h.admin, ids[3]),
+	); err != nil {
+		t.Fatal(err)
+	}
+	if _, rows := h.take(issue, chunkSize); len(rows) != 1 || rows[0].SubscriberID != ids[4] {
+		t.Fatalf("claimed %+v", rows)
+	}
+	st, err := h.DeliveryStanding(ctx, issue)
+	if err != nil || st.Counts.Suppressed != 4 || st.Counts.Waiting != 1 || !st.Counts.Balanced() {
+		t.Errorf("%+v, %v", st.Counts, err)
+	}
+	if n := h.value(`SELECT count(*) FROM mail_deliveries WHERE email <> '' AND subscriber_id = '` + ids[2] + `'`); n != 0 {
+		t.Error("an erased address is in the ledger")
 	}
 }
 

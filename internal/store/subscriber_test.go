@@ -151,6 +151,7 @@ func TestErasureLeavesNoAddress(t *testing.T) {
 	h.publish("article00001", 1, 1, "published", newsroom.ChangeNew)
 	issue := h.mail("article00001", 1, "published", newsroom.ChangeNew).Issues[0]
 	h.ready(issue)
+	h.take(issue, 1)
 	data, err := h.PersonalData(ctx, h.keys.Token(PurposePrefs, id, 1))
 	if err != nil || data.Email != "binh@example.vn" || len(data.Consents) != 2 || len(data.Mails) != 1 {
 		t.Fatalf("personal data %+v, %v", data, err)

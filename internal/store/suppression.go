@@ -61,8 +61,8 @@ func (s *Store) suppress(ctx context.Context, tx pgx.Tx, mac []byte, scope, why 
 // suppressOpen takes back what has not reached its dot of a subscriber's newsletters: those of lists, none given: all. A mail
 // that may exist already stays in doubt and is not sent again.
 func (s *Store) suppressOpen(ctx context.Context, tx pgx.Tx, subscriberID string, lists []string) error {
-	if _, err := tx.Exec(ctx, sqlShareFreeze); err != nil {
-		return fmt.Errorf("wait for a freeze: %w", err)
+	if _, err := tx.Exec(ctx, sqlShareUnroll); err != nil {
+		return fmt.Errorf("wait for an unroll: %w", err)
 	}
 	if _, err := tx.Exec(ctx, sqlSuppressOpen, args{"subscriber": subscriberID, "lists": orEmpty(lists), "at": s.now().UTC()}); err != nil {
 		return fmt.Errorf("stop mails to subscriber %s: %w", subscriberID, err)

@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"encoding/base32"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/newsroom"
+)
+
+// An unroll and whoever takes subscribers' mails back exclude each other: rows that an unroll writes are seen by every leave that
+// commits after it, and a leave that commits before is seen by the unroll.
+const (
+	sqlShareUnroll = `SELECT pg_advisory_xact_lock_shared(7305118003)`
+	sqlOwnUnroll   = `SELECT pg_advisory_xact_lock(7305118003)`
+)
+
+const (
+	// Whoever left the list, the newsroom or this world since the freeze is not wanted any more.
+	sqlUnrolled = `
+	SELECT r.id, r.since, coalesce(s.email, ''), coalesce(s.name, ''), coalesce(s.key_version, 0),
+	  coalesce(s.state = 'confirmed' AND s.email <> '' AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)
+	    AND EXISTS (SELECT FROM subscriptions l WHERE l.subscriber_id = s.id AND CASE i.kind
+	      WHEN 'digest' THEN l.section_id = ANY (i.sections) WHEN 'article' THEN l.section_id = i.list ELSE true END), false)
+	FROM mail_issues i JOIN mail_chunks c ON c.issue_id = i.id, unnest(c.recipients, c.since) AS r (id, since)
+	  LEFT JOIN subscribers s ON s.id = r.id
+	WHERE i.id = @issue AND c.chunk_no = @chunk ORDER BY r.id`
+	sqlUnrollDone  = `UPDATE mail_chunks SET recipients = NULL, since = NULL WHERE issue_id = @issue AND chunk_no = @chunk`
+	sqlStillRolled = `SELECT coalesce(array_agg(chunk_no ORDER BY chunk_no), '{}') FROM mail_chunks WHERE issue_id = @issue AND recipients IS NOT NULL`
+)
+
+var unrolledColumns = []string{
+	"issue_id", "subscriber_id", "chunk_no", "email", "name", "since", "key_version", "verp", "message_id", "date",
+	"state", "lease", "first_at", "done_at",
+}
+
+// unroll writes the ledger's rows of a chunk whose recipients are frozen ids only, once for all. The first limit of them that are
+// still wanted are claimed for lease at once and returned; the rest is pending. The chunk's row is locked by the caller.
+func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int, lease int64, limit int, now time.Time) ([]newsroom.Recipient, error) {
+	if _, err := tx.Exec(ctx, sqlOwnUnroll); err != nil {
+		return nil, fmt.Errorf("wait for who leaves: %w", err)
+	}
+	type person struct {
+		id, email, name string
+		since           time.Time
+		prefsVersion    int
+		wanted          bool
+	}
+	rows, _ := tx.Query(ctx, sqlUnrolled, args{"issue": issueID, "chunk": chunk})
+	people, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p person, err error) {
+		return p, row.Scan(&p.id, &p.since, &p.email, &p.name, &p.prefsVersion, &p.wanted)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("unroll chunk %d of issue %s: %w", chunk, issueID, err)
+	}
+	version, date := s.keys.Version(), s.now().UTC().Truncate(time.Second)
+	claimed := make([]newsroom.Recipient, 0, min(limit, len(people)))
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{"mail_deliveries"}, unrolledColumns, pgx.CopyFromSlice(len(people), func(k int) ([]any, error) {
+		p := people[k]
+		names := s.keys.MAC("delivery", issueID+"/"+p.id)
+		r := newsroom.Recipient{
+			SubscriberID: p.id, Name: p.name, Email: p.email, Since: p.since.UTC(), Date: date,
+			MessageID: "d." + issueID + "." + lower32(names[16:32]), VERP: "d" + lower32(names[:15]),
+			LeaveURL: s.base + "/huy/" + s.leaveToken(issueID, p.id, version), PrefsURL: s.base + "/tuy-chon/" + s.keys.Token(PurposePrefs, p.id, p.prefsVersion),
+		}
+		state, under, first, done := newsroom.DeliveryPending, int64(0), (*time.Time)(nil), (*time.Time)(nil)
+		switch {
+		case !p.wanted:
+			state, done = newsroom.DeliverySuppressed, &now
+		case len(claimed) < limit:
+			state, under, first = newsroom.DeliveryClaimed, lease, &now
+			claimed = append(claimed, r)
+		}
+		return []any{
+			issueID, p.id, chunk, p.email, p.name, p.since, version, r.VERP, r.MessageID, date, state, under, first, done,
+		}, nil
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("unroll chunk %d of issue %s: %w", chunk, issueID, err)
+	}
+	_, err = tx.Exec(ctx, sqlUnrollDone, args{"issue": issueID, "chunk": chunk})
+	return claimed, err
+}
+
+// unrollAll writes the rows of every chunk that nobody has claimed yet: a stopped issue accounts for each of them.
+func (s *Store) unrollAll(ctx context.Context, tx pgx.Tx, issueID string, now time.Time) error {
+	var chunks []int
+	if err := tx.QueryRow(ctx, sqlStillRolled, args{"issue": issueID}).Scan(&chunks); err != nil {
+		return fmt.Errorf("unclaimed chunks of issue %s: %w", issueID, err)
+	}
+	for _, chunk := range chunks {
+		if _, err := s.unroll(ctx, tx, issueID, chunk, 0, 0, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var alphabet32 = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+func lower32(b []byte) string { return strings.ToLower(alphabet32.EncodeToString(b)) }
