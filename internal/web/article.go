@@ -181,10 +181,14 @@ func (s *Server) publicPage(r *http.Request, a newsroom.PortalArticle, around bo
 	if err != nil {
 		return nil, err
 	}
-	older, err := s.Store.Older(ctx, a.ID, c.Section, a.Published, olderSize)
+	older, err := s.Store.Older(ctx, a.ID, c.Section, a.Published, olderSize+len(related))
 	if err != nil {
 		return nil, err
 	}
+	older = slices.DeleteFunc(older, func(o newsroom.PortalItem) bool { // each stands once
+		return slices.ContainsFunc(related, func(r newsroom.PortalItem) bool { return r.ID == o.ID })
+	})
+	older = older[:min(len(older), olderSize)]
 	newest, err := s.Store.NewestArticles(ctx, newestSize+1)
 	if err != nil {
 		return nil, err
