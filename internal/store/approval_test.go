@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-
 	"toasoan/internal/store"
 	"toasoan/newsroom"
 )

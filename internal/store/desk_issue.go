@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,9 +17,13 @@ const (
 	WHERE (@article = '' OR i.article_id = @article) AND (@n = 0 OR i.n = @n) ORDER BY i.opened_at DESC LIMIT @limit`
 	sqlDeskIssue       = `SELECT ` + issueColumns + `, ` + issueTitle + ` FROM mail_issues i WHERE i.id = @id`
 	sqlDeskIssueFaults = `
-	SELECT state, smtp_code, enhanced, reply, attempt, next_attempt, count(*)::int FROM mail_deliveries
+	SELECT state, smtp_code, enhanced, max(reply), max(attempt), min(next_attempt), count(*)::int FROM mail_deliveries
 	WHERE issue_id = @id AND state IN ('soft', 'hard', 'expired', 'in_doubt', 'in_doubt_resent')
-	GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 7 DESC, 1 LIMIT 100`
+	GROUP BY 1, 2, 3 ORDER BY 7 DESC, 1, 2, 3 LIMIT 100`
+	sqlIssuePace = `
+	SELECT greatest(@since, coalesce(i.started_at, i.opened_at)),
+	  (SELECT count(*)::int FROM mail_deliveries d WHERE d.issue_id = i.id AND d.done_at > @since) FROM mail_issues i WHERE i.id = @id`
+	sqlMailing = `SELECT EXISTS (SELECT FROM mail_issues WHERE status IN ('preparing', 'prepared', 'sending') AND opened_at > @since)`
 )
 
 // DeskIssues lists mail issues, newest first: all (articleID "", n 0), an article's, or those of one publication.
@@ -50,8 +55,28 @@ func (s *Store) DeskIssue(ctx context.Context, id string) (newsroom.DeskIssue, e
 	if one.Faults, err = pgx.CollectRows(rows, pgx.RowToStructByPos[newsroom.DeliveryFault]); err != nil {
 		return one, fmt.Errorf("faults of issue %s: %w", id, err)
 	}
+	if one.Status == newsroom.IssueSending {
+		err := s.db.QueryRow(ctx, sqlIssuePace, args{"id": id, "since": s.now().UTC().Add(-paceWindow)}).Scan(&one.RecentAt, &one.Recent)
+		if err != nil {
+			return one, fmt.Errorf("pace of issue %s: %w", id, notFound(err))
+		}
+	}
 	one.Bounces, err = s.IssueBounces(ctx, id)
 	return one, err
+}
+
+// paceWindow is how far back the speed of a run is measured.
+const paceWindow = time.Minute
+
+// mailingReach is how long an issue may be on its way: the longest schedule of retries and a day.
+const mailingReach = 4 * 24 * time.Hour
+
+// Mailing reports whether some issue is going out.
+func (s *Store) Mailing(ctx context.Context) (running bool, err error) {
+	if err := s.db.QueryRow(ctx, sqlMailing, args{"since": s.now().UTC().Add(-mailingReach)}).Scan(&running); err != nil {
+		return false, fmt.Errorf("look for running issues: %w", err)
+	}
+	return running, nil
 }
 
 func collectDeskIssue(row pgx.CollectableRow) (d newsroom.DeskIssue, err error) {

@@ -199,7 +199,7 @@ func (h *mailHouse) told(id string, left int) []string {
 // holders are the readers whose rows of an issue are in state, "" any.
 func (h *mailHouse) holders(id, state string) (ids []string) {
 	h.t.Helper()
-	rows, _ := h.raw.Query(h.t.Context(), `SELECT subscriber_id FROM mail_deliveries WHERE issue_id = $1 AND ($2 = '' OR state = $2) ORDER BY 1`, id, state)
+	rows, _ := h.raw.Query(h.t.Context(), `SELECT subscriber_id FROM mail_recipients WHERE issue_id = $1 AND ($2 = '' OR state = $2) ORDER BY 1`, id, state)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		h.t.Fatal(err)

@@ -23,6 +23,7 @@ func TestOldLedgerBecomesCounts(t *testing.T) {
 	old := h.mail("article00001", 1, "published", newsroom.ChangeNew).Issues[0]
 	h.ready(old)
 	_, rows := h.take(old, 500)
+	h.unrolled(old)
 	reader := rows[3]
 	h.exec(`UPDATE mail_deliveries SET state = CASE WHEN subscriber_id = $1 THEN 'hard' ELSE 'sent' END, done_at = now(), dot_at = now() WHERE issue_id = $2`, rows[4].SubscriberID, old)
 	closed, err := h.CloseIssue(ctx, old)
@@ -33,6 +34,7 @@ func TestOldLedgerBecomesCounts(t *testing.T) {
 	h.publish("article00002", 1, 1, "published", newsroom.ChangeNew)
 	young := h.mail("article00002", 1, "published", newsroom.ChangeNew).Issues[0]
 	h.ready(young)
+	h.unrolled(young)
 	h.exec(`UPDATE mail_deliveries SET state = 'sent' WHERE issue_id = $1`, young)
 	if _, err := h.CloseIssue(ctx, young); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"toasoan/newsroom"
 )
 
@@ -47,6 +49,14 @@ func (h *mailHouse) claim(issue string, lease int64, limit int) []newsroom.Recip
 		h.t.Fatal(err)
 	}
 	return rows
+}
+
+// unrolled writes the rows of the chunks that nobody has claimed yet.
+func (h *mailHouse) unrolled(issue string) {
+	h.t.Helper()
+	if err := h.tx(h.t.Context(), func(tx pgx.Tx) error { return h.unrollAll(h.t.Context(), tx, issue, h.Store.now()) }); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 func (h *mailHouse) entry(issue string, r newsroom.Recipient, lease int64, state newsroom.DeliveryState) ledgerEntry {
