@@ -25,6 +25,9 @@ func runWeb(ctx context.Context, t terminal, arguments []string) error {
 			if err != nil {
 				return errors.Join(err, listener.Close())
 			}
+			if empty, err := a.store.Empty(ctx); err == nil && empty {
+				a.log.Info("first start: open the desk and give the code", "url", a.config.URL.String()+"/desk", "code", a.store.SetupCode())
+			}
 			a.log.Info("portal is ready", "url", a.config.URL.String(), "listen", listener.Addr().String())
 			return a.serve(ctx, server, listener)
 		})
