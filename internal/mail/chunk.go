@@ -43,10 +43,9 @@ func (c *Courier) SendChunk(ctx context.Context, issueID string, chunk int, beat
 		return fail(err)
 	}
 	job := &job{c: c, issue: issue, chunk: chunk, lease: lease, end: time.Now().Add(c.o.Waits.Budget)}
-	if err := c.bulk.sit(ctx); err != nil {
-		return fail(err)
+	if job.err = job.sit(ctx); job.err == nil && !job.yielded.Load() {
+		job.run(ctx)
 	}
-	job.run(ctx)
 	if job.err != nil {
 		return fail(job.err)
 	}
@@ -118,6 +117,18 @@ type aside struct {
 
 // mostTries is how many connections may die under one mail before it waits like one that was refused.
 const mostTries = 3
+
+// sit waits for the first seat within the budget: another process may have them all for as long as its newsletter takes.
+func (j *job) sit(ctx context.Context) error {
+	limit, cancel := context.WithDeadline(ctx, j.end)
+	defer cancel()
+	err := j.c.bulk.sit(limit)
+	if err != nil && ctx.Err() == nil && limit.Err() != nil {
+		j.yielded.Store(true)
+		return nil
+	}
+	return err
+}
 
 // run works until nothing is left to do; the caller holds the first seat.
 func (j *job) run(ctx context.Context) {

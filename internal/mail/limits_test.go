@@ -185,6 +185,25 @@ func TestConnectionsAreCountedForTheInstallation(t *testing.T) {
 	b.holds(t)
 }
 
+// A chunk for which another process leaves no seat gives its worker back in time.
+func TestAChunkWithoutASeatYields(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(_ *smtpfake.Options, o *Options) { o.Connections, o.Waits.Budget = 2, 300*time.Millisecond })
+	id := b.issue(t, 5, 5)
+	if _, err := b.ledger.TakeSeats(t.Context(), "", "another process", 2, 2, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if out := b.send(t, id, 0); !out.More || out.Counts.Waiting != 5 {
+		t.Errorf("%+v", out)
+	}
+	if _, err := b.ledger.KeepSeats(t.Context(), "another process", nil, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if out := b.send(t, id, 0); out.More || out.Counts.Sent != 5 {
+		t.Errorf("%+v", out)
+	}
+}
+
 func TestFewerConnectionsAreFollowed(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(o *smtpfake.Options, opt *Options) {

@@ -64,7 +64,7 @@ func sampleLetter(kind newsroom.LetterKind, tag string) newsroom.LetterView {
 	v := newsroom.LetterView{
 		ID: string(kind) + "/0123456789ab/7/leader000001", Kind: kind, Locale: tag, Office: sampleOffice,
 		ToName: "Trần Văn Minh", ToEmail: "minh@vankhe.example", ToTitle: "Phó Chủ tịch UBND xã",
-		MessageID: "l.sample-" + string(kind), Date: at,
+		MessageID: "l.sample-" + string(kind), Date: at, VERP: "l7p3r6tb7xq4m2n5",
 		Link: "https://vankhe.example/duyet/V2h5IGFyZSB5b3UgcmVhZGluZyB0aGlzPyBIZWxsbyE", ArticleID: "0123456789ab",
 		Title:   "Xã Vân Khê ký kết chương trình phối hợp xây dựng nông thôn mới nâng cao giai đoạn 2018 – 2020",
 		Lead:    "Sáng 02/10, tại hội trường UBND xã, bảy đơn vị đã ký kết chương trình phối hợp, đặt mục tiêu hoàn thành 19 tiêu chí trước tháng 6 năm sau.",

@@ -39,12 +39,12 @@ func (w Waits) Scaled(scale float64) Waits {
 	shorten := func(d time.Duration) time.Duration { return max(time.Duration(float64(d)/scale), time.Millisecond) }
 	for _, d := range []*time.Duration{
 		&w.Limits.Dial, &w.Limits.Command, &w.Limits.Body, &w.Limits.Dot, &w.Limits.Grace, &w.Retry.Stop, &w.Quarantine, &w.Guard,
-		&w.Budget, &w.Idle, &w.Hold, &w.Commit, &w.Flush, &w.Again, &w.AgainMost, &w.Beat, &w.Ease,
+		&w.Budget, &w.Idle, &w.Hold, &w.Flush, &w.Again, &w.AgainMost, &w.Beat, &w.Ease,
 	} {
 		*d = shorten(*d)
 	}
 	// Below these a machine that is merely busy would look like one that has died.
-	w.Follow, w.Seat = max(shorten(w.Follow), 100*time.Millisecond), max(shorten(w.Seat), time.Second)
+	w.Follow, w.Seat, w.Commit = max(shorten(w.Follow), 100*time.Millisecond), max(shorten(w.Seat), time.Second), max(shorten(w.Commit), 2*time.Second)
 	waits := make([]time.Duration, len(w.Retry.Waits))
 	for i, d := range w.Retry.Waits {
 		waits[i] = shorten(d)
