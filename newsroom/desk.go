@@ -148,10 +148,12 @@ func (c Colleague) Reviews(section string) bool {
 // DeskIssue is a mail issue as the desk shows it.
 type DeskIssue struct {
 	Issue
-	Title   string // of the article
-	Counts  IssueCounts
-	Faults  []DeliveryFault
-	Bounces []BounceGroup // what came back after the relay had taken it
+	Title    string // of the article
+	Counts   IssueCounts
+	Recent   int       // mails that were settled since RecentAt: how fast it runs
+	RecentAt time.Time // zero: it does not run
+	Faults   []DeliveryFault
+	Bounces  []BounceGroup // what came back after the relay had taken it
 }
 
 // DeliveryFault is one kind of trouble in an issue and how many mails had it.
@@ -159,8 +161,8 @@ type DeliveryFault struct {
 	State    DeliveryState
 	Code     int
 	Enhanced string
-	Reply    string // the relay's words, without addresses
-	Attempt  int
-	Next     *time.Time
+	Reply    string     // the relay's words, without addresses
+	Attempt  int        // the most
+	Next     *time.Time // the first
 	Count    int
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"toasoan/newsroom"
 )
@@ -13,6 +14,8 @@ import (
 type issueStore interface {
 	DeskIssues(ctx context.Context, articleID string, n int64, limit int) ([]newsroom.DeskIssue, error)
 	DeskIssue(ctx context.Context, id string) (newsroom.DeskIssue, error)
+	Mailing(ctx context.Context) (bool, error)
+	Trend(ctx context.Context, unit newsroom.TrendUnit, n int, now time.Time) ([]newsroom.TrendPoint, error)
 }
 
 // issueView is one mail issue with its equation.
@@ -24,6 +27,9 @@ type issueView struct {
 	List           string
 	Counts         newsroom.IssueCounts
 	Done           int // in a final state
+	Percent        int
+	Pace           string // how fast it runs and when it ends, in words
+	Equation       []term
 	Failed         int
 	Balanced       bool
 	Why            string
@@ -39,9 +45,60 @@ type bounceView struct {
 	Count      int
 }
 
+// faultView is one reason for which mails did not arrive: what it is, what it means, and what the relay said.
 type faultView struct {
 	State, Reply, Next string
+	Reason, Meaning    string
+	URL                string // the recipients in that state
 	Count              int
+}
+
+// term is one number of the equation of completeness; Op stands before it.
+type term struct {
+	Op, Number, Name string
+}
+
+// equation is how many there are and what became of them: nobody is missing from it.
+func equation(l language, c newsroom.IssueCounts) []term {
+	number := func(n int) string { return l.Number(int64(n)) }
+	terms := []term{{"", number(c.Candidates), l.T("equation.candidates")}, {"=", number(c.Sent), l.T("equation.sent")}}
+	for _, one := range []struct {
+		name string
+		n    int
+	}{
+		{"hard", c.Hard}, {"expired", c.Expired}, {"suppressed", c.Suppressed}, {"cancelled", c.Cancelled}, {"in_doubt", c.InDoubt}, {"waiting", c.Waiting},
+	} {
+		terms = append(terms, term{"+", number(one.n), l.T("equation." + one.name)})
+	}
+	return terms
+}
+
+// pace says how fast an issue goes out and when it will be done, "" where nothing moves. What the relay put off does not count: it
+// waits for its time.
+func (s *Server) pace(l language, d newsroom.DeskIssue) string {
+	if d.RecentAt.IsZero() || d.Recent == 0 {
+		return ""
+	}
+	took := max(s.Now().Sub(d.RecentAt), time.Second)
+	waits := d.Counts.Waiting
+	for _, f := range d.Faults {
+		if f.Next != nil && f.State == newsroom.DeliverySoft {
+			waits -= f.Count
+		}
+	}
+	rate := float64(d.Recent) / took.Seconds()
+	words := []any{"rate", l.Decimal(rate)}
+	if rate >= 10 {
+		words = []any{"rate", l.Number(int64(rate))}
+	}
+	if waits <= 0 {
+		return l.T("issue.rate", words...)
+	}
+	left := time.Duration(float64(waits) / rate * float64(time.Second))
+	if left < time.Minute {
+		return l.T("issue.pace_soon", words...)
+	}
+	return l.T("issue.pace", append(words, "at", l.Time(s.Now().Add(left)), "n", l.Number(int64(left.Minutes()+0.5)))...)
 }
 
 func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
@@ -49,7 +106,10 @@ func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
 	v := issueView{
 		ID: d.ID, URL: "/desk/issues/" + d.ID, Title: d.Title, Kind: o.l.T("issue.kind_" + d.Kind), Status: o.l.T("issue." + d.Status),
 		Opened: o.l.DateTime(d.OpenedAt), List: o.section(d.List), Counts: c, Done: c.Candidates - c.Waiting, Failed: c.Hard + c.Expired + c.InDoubt,
-		Balanced: c.Balanced(), Why: d.Why,
+		Balanced: c.Balanced(), Why: d.Why, Pace: s.pace(o.l, d), Equation: equation(o.l, c),
+	}
+	if c.Candidates > 0 {
+		v.Percent = v.Done * 100 / c.Candidates
 	}
 	if failed, shut := strings.CutPrefix(d.Why, newsroom.HoldGate); shut {
 		names := strings.Split(failed, ",")
@@ -72,7 +132,11 @@ func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
 		v.State = "awaiting_approval"
 	}
 	for _, f := range d.Faults {
-		one := faultView{State: o.l.T("delivery." + string(f.State)), Reply: f.Reply, Count: f.Count}
+		reason := "failure." + string(newsroom.FailureOf(f.State, f.Code, f.Enhanced))
+		one := faultView{
+			State: o.l.T("delivery." + string(f.State)), Reply: relayReply(newsroom.DeliveryRow{Code: f.Code, Enhanced: f.Enhanced, Reply: f.Reply}),
+			Reason: o.l.T(reason), Meaning: o.l.T(reason + "_text"), Count: f.Count, URL: v.URL + "/recipients?state=" + string(f.State),
+		}
 		if f.Next != nil {
 			one.Next = o.l.DateTime(*f.Next)
 		}
@@ -101,7 +165,10 @@ func (s *Server) issuesOf(r *http.Request, articleID string, n int64) ([]issueVi
 }
 
 // issuesPage is the page "desk/issues".
-type issuesPage struct{ Issues []issueView }
+type issuesPage struct {
+	Issues []issueView
+	Trend  trendView
+}
 
 // getDeskIssues handles GET /desk/issues.
 func (s *Server) getDeskIssues(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
@@ -109,7 +176,11 @@ func (s *Server) getDeskIssues(w http.ResponseWriter, r *http.Request, me newsro
 	if err != nil {
 		return err
 	}
-	return s.deskPage(w, r, me, http.StatusOK, "desk/issues", "issues", issuesPage{issues})
+	trend, err := s.trend(r)
+	if err != nil {
+		return err
+	}
+	return s.deskPage(w, r, me, http.StatusOK, "desk/issues", "issues", issuesPage{issues, trend})
 }
 
 // getDeskIssue handles GET /desk/issues/{id}.

@@ -38,6 +38,13 @@ func (h *liveHub) join() chan []string {
 	return ch
 }
 
+// heard reports whether anybody listens.
+func (h *liveHub) heard() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.listeners) > 0
+}
+
 func (h *liveHub) leave(ch chan []string) {
 	h.mu.Lock()
 	delete(h.listeners, ch)
@@ -78,6 +85,7 @@ func (s *Server) runDesk(ctx context.Context) {
 		s.Log.InfoContext(ctx, "the newsroom is empty: open the address and give the code", "address", s.absolute("/desk/start"), "code", s.Store.SetupCode())
 	}
 	go s.sweepDesk(ctx)
+	go s.tickIssues(ctx)
 	err = s.Bus.Follow(ctx, []string{"newsroom.>"}, func(e events.Envelope) {
 		if topics := liveTopics(e); len(topics) > 0 {
 			s.desk.live.tell(topics...)
@@ -85,6 +93,27 @@ func (s *Server) runDesk(ctx context.Context) {
 	}, func() { s.desk.live.tell("*") })
 	if err != nil && ctx.Err() == nil {
 		s.Log.ErrorContext(ctx, "the desk no longer follows events", "error", err)
+	}
+}
+
+// issueTick is how often browsers look at a run: the workers only announce whole chunks.
+const issueTick = 3 * time.Second
+
+// tickIssues has listening browsers look again while some issue goes out.
+func (s *Server) tickIssues(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(issueTick):
+		}
+		if !s.desk.live.heard() {
+			continue
+		}
+		running, err := s.Store.Mailing(ctx)
+		if err == nil && running {
+			s.desk.live.tell("issues")
+		}
 	}
 }
 

@@ -172,7 +172,8 @@ func TestDeskHoldsAndRetriesAMailRun(t *testing.T) {
 	if _, err := m.db.Exec(t.Context(), `UPDATE mail_deliveries SET state = 'expired', smtp_code = 452, reply = 'mailbox full', enhanced = '4.2.2' WHERE email = 'a@example.vn'`); err != nil {
 		t.Fatal(err)
 	}
-	reviewer.get(page).want(t, 200).has(t, "Gửi lại thư lỗi", "mailbox full")
+	reviewer.get(page).want(t, 200).has(t, "Gửi lại thư lỗi", "452 4.2.2 mailbox full", "Hộp thư đầy", "Người nhận cần dọn hộp thư", "<b>3</b> người nhận",
+		"<b>1</b> hết hạn gửi lại", "Số liệu khớp: không sót ai.")
 	reviewer.get(page+"/recipients").want(t, 403) // addresses are the admin's
 	admin.get(page+"/recipients?state=expired").want(t, 200).has(t, "a@example.vn", "452 4.2.2 mailbox full").lacks(t, "b@example.vn")
 	admin.get(page+"/recipients.csv").want(t, 200).has(t, "a@example.vn,expired", "c@example.vn,pending")
