@@ -99,7 +99,7 @@ func TestTemporalLater(t *testing.T) {
 		t.Fatal("not ready though its program is there")
 	}
 	said, err := os.ReadFile(arguments)
-	if err != nil || !strings.Contains(string(said), "--search-attribute ToasoanDue=Datetime") {
+	if err != nil || !strings.Contains(string(said), "--namespace toasoan") {
 		t.Errorf("started with %q, %v", said, err)
 	}
 	if s.TemporalUIURL == "" {
