@@ -57,6 +57,8 @@ SHOW := grep -vE '^ *(=== |--- PASS)|courier said: $$'
 
 faults: bin/temporald ## break the mail side in every way that docs/faults.md lists, within 30 minutes, and write its table
 	go run ./internal/testkit/servers -- go test -count=1 $(FAULTS)
+	for f in mail:FuzzSubject mail:FuzzReply bounce:FuzzParse text:FuzzEmail; do \
+	  go test ./internal/$${f%:*} -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime 20s || exit 1; done
 	set -o pipefail; go run ./internal/testkit/servers -- $(CAMPAIGN) -timeout $(FAULTS_TIMEOUT) -run '^(TestFaults|TestLane.*)$$' -args -faults $(CURDIR)/docs/faults.md | $(SHOW)
 
 faults-unscaled: ## sit out a handful of faults with every wait as in production, about 25 minutes, and write their table

@@ -317,7 +317,7 @@ func (c *campaign) codes(t *testing.T) {
 	}
 }
 
-// addresses are frozen rows that no relay can carry: each is refused alone, and not a byte of it is said.
+// addresses are readers of a frozen issue whose addresses no relay can carry: each is refused alone, and not a byte of it is said.
 func (c *campaign) addresses(t *testing.T) {
 	long := strings.Repeat("a", 65) + "@example.vn"
 	bad := []string{
@@ -333,7 +333,7 @@ func (c *campaign) addresses(t *testing.T) {
 	issue := l.issue("article00001")
 	n := 0
 	plant := func(email string) {
-		l.exec(`UPDATE mail_deliveries SET email = $1 WHERE issue_id = $2 AND email = $3`, email, issue, fmt.Sprintf("reader%04d@example.vn", n))
+		l.exec(`UPDATE subscribers SET email = $1 WHERE email = $2`, email, fmt.Sprintf("reader%04d@example.vn", n))
 		n++
 	}
 	for _, email := range bad {
@@ -342,7 +342,7 @@ func (c *campaign) addresses(t *testing.T) {
 	for email := range good {
 		plant(email)
 	}
-	l.exec(`UPDATE mail_deliveries SET email = '' WHERE issue_id = $1 AND email = $2`, issue, fmt.Sprintf("reader%04d@example.vn", n)) // erased
+	l.exec(`UPDATE subscribers SET email = '' WHERE email = $1`, fmt.Sprintf("reader%04d@example.vn", n)) // erased
 	courier := l.courier(l.relay.URL(), connectionWaits(), nil)
 	for range 3 { // so many hard failures would pause an issue: here they are the point
 		err := carry(within(t, 2*time.Minute), l.store, courier, issue, nil)

@@ -329,7 +329,7 @@ func (w *walk) leaksNothing(l *lane, bus *ownNATS, heard *wire) {
 }
 
 var (
-	linkToken = regexp.MustCompile(`/(?:huy|tuy-chon|xac-nhan|duyet|khong-phai-toi)/([A-Za-z0-9_-]{20,})`)
+	linkToken = regexp.MustCompile(`/[a-z-]+/([A-Za-z0-9_-]{32,})`)
 	mailToken = regexp.MustCompile(`[ub]\+([A-Za-z0-9._-]{8,})@`)
 )
 
