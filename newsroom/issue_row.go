@@ -10,6 +10,14 @@ type IssueOpened struct {
 	Again      bool     // the event was handled before: nothing was done
 }
 
+// LedgerLife is how long a finished issue keeps a row for each recipient; its counts stay for ever.
+const LedgerLife = 90 * 24 * time.Hour
+
+// Counted reports that an issue is so old that its rows are counts, or may be any day: nothing can be done to it any more.
+func (i Issue) Counted(now time.Time) bool {
+	return i.FinishedAt != nil && now.Sub(*i.FinishedAt) > LedgerLife
+}
+
 // DeliveryRow is one recipient of an issue in the desk's table.
 type DeliveryRow struct {
 	SubscriberID string

@@ -130,7 +130,7 @@ func (s *Store) mailCorrected(ctx context.Context, tx pgx.Tx, c *publicChange, o
 	for _, i := range c.issues {
 		if i.Kind == newsroom.IssueDigest && slices.Contains(digests, i.ID) || i.Kind != newsroom.IssueDigest && i.Revision < c.revision {
 			old = append(old, i)
-			whole = whole || i.Kind == newsroom.IssueArticle && i.Status == newsroom.IssueDone || s.history(i)
+			whole = whole || i.Kind == newsroom.IssueArticle && i.Status == newsroom.IssueDone || i.Counted(s.now())
 		}
 	}
 	if err := s.stopRunning(ctx, tx, old, "superseded", out); err != nil || !c.live {

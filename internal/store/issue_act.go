@@ -72,7 +72,7 @@ const (
 // readers do not see that revision (any more), or the issue is over.
 func (s *Store) ResumeIssue(ctx context.Context, by newsroom.Person, issueID string) error {
 	return s.issueAct(ctx, by, issueID, "issue.resume", func(tx pgx.Tx, i newsroom.Issue) error {
-		if (i.Status != newsroom.IssuePaused && i.Status != newsroom.IssueAborted) || s.history(i) {
+		if (i.Status != newsroom.IssuePaused && i.Status != newsroom.IssueAborted) || i.Counted(s.now()) {
 			return newsroom.ErrConflict
 		}
 		shown, err := s.stillShown(ctx, tx, i)
@@ -118,7 +118,7 @@ func (s *Store) RetryIssue(ctx context.Context, by newsroom.Person, issueID stri
 		return 0, newsroom.ErrConflict
 	}
 	err = s.issueAct(ctx, by, issueID, "issue.retry", func(tx pgx.Tx, i newsroom.Issue) error {
-		if i.Status == newsroom.IssueAborted || i.Status == newsroom.IssuePreparing || s.history(i) {
+		if i.Status == newsroom.IssueAborted || i.Status == newsroom.IssuePreparing || i.Counted(s.now()) {
 			return newsroom.ErrConflict
 		}
 		tag, err := tx.Exec(ctx, sqlRetryRows, args{"id": issueID, "states": states, "now": s.now().UTC()})

@@ -35,7 +35,7 @@ func (s *Store) deliveryStanding(ctx context.Context, q querier, issueID string)
 		return newsroom.DeliveryStanding{}, fmt.Errorf("issue %s: %w", issueID, err)
 	}
 	st := newsroom.DeliveryStanding{IssueID: i.ID, ArticleID: i.ArticleID, Status: i.Status, Chunks: i.Chunks}
-	if s.history(i) {
+	if i.Counted(s.now()) {
 		st.Counts, err = s.issueCounts(ctx, q, issueID)
 		return st, err
 	}

@@ -11,8 +11,6 @@ import (
 )
 
 const (
-	// ledgerLife is how long a finished issue keeps a row for each recipient; its counts stay for ever.
-	ledgerLife = 90 * 24 * time.Hour
 	// pruneStep is how many rows go in one transaction, and pruneSteps how many of those one sweep makes.
 	pruneStep  = 5_000
 	pruneSteps = 400
@@ -30,7 +28,7 @@ const (
 	sqlPruneChunks = `DELETE FROM mail_chunks WHERE issue_id = @id`
 )
 
-// pruneLedger turns the rows of issues that were finished ledgerLife ago into counts, a bounded part of them at a time: an issue is
+// pruneLedger turns the rows of issues that were finished newsroom.LedgerLife ago into counts, a bounded part of them at a time: an issue is
 // counted once more and marked first, then its rows go, its chunks last. Whatever dies in between goes on there.
 func (s *Store) pruneLedger(ctx context.Context, now time.Time) error {
 	for range pruneSteps {
@@ -58,7 +56,7 @@ func (s *Store) halfPruned(ctx context.Context, now time.Time) (id string, err e
 	if id != "" || ignoreNotFound(err) != nil {
 		return id, ignoreNotFound(err)
 	}
-	rows, _ := s.db.Query(ctx, sqlPrunable, args{"before": now.Add(-ledgerLife)})
+	rows, _ := s.db.Query(ctx, sqlPrunable, args{"before": now.Add(-newsroom.LedgerLife)})
 	old, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return "", err
@@ -94,9 +92,4 @@ func (s *Store) markPruned(ctx context.Context, tx pgx.Tx, id string, now time.T
 	}
 	_, err = tx.Exec(ctx, sqlMarkPruned, args{"id": id, "counts": toJSON(c), "at": now.UTC()})
 	return true, err
-}
-
-// history reports that an issue is so old that its rows are counts, or may be any day: nothing can be done to it any more.
-func (s *Store) history(i newsroom.Issue) bool {
-	return i.FinishedAt != nil && s.now().Sub(*i.FinishedAt) > ledgerLife
 }

@@ -69,6 +69,8 @@ type recipientsPage struct {
 	Query  string
 	States []option
 	Next   string
+
+	Counted bool // the rows have become counts
 }
 
 type recipientView struct {
@@ -99,7 +101,7 @@ func (s *Server) getRecipients(w http.ResponseWriter, r *http.Request, me newsro
 	if err != nil {
 		return err
 	}
-	page := recipientsPage{Issue: s.issueView(o, one), Query: f.Query}
+	page := recipientsPage{Issue: s.issueView(o, one), Query: f.Query, Counted: one.Counted(s.Now())}
 	for _, state := range deliveryStates {
 		page.States = append(page.States, option{string(state), o.l.T("delivery." + string(state)), state == f.State})
 	}
