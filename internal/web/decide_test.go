@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,6 +42,61 @@ func TestLinksReadManyTimesChangeNothing(t *testing.T) {
 	if log := d.log.String(); !strings.Contains(log, "scanner=true") || !strings.Contains(log, "scanner=false") {
 		t.Error("openings are not told apart in the log")
 	}
+}
+
+// What is approved is what is read: text, pictures, captions, credits, files and tags of the mailed page are those of the public one.
+func TestPageShowsTheArticleAsReadersWillSeeIt(t *testing.T) {
+	t.Parallel()
+	d := newLinkDesk(t)
+	picture, file := strings.Repeat("ab", 32), strings.Repeat("cd", 32)
+	if err := d.SavePicture(t.Context(), newsroom.Media{SHA: picture, Name: "le-ky.jpg", MIME: "image/jpeg", Width: 640, Height: 480, Size: 9},
+		[]newsroom.MediaVariant{{Width: 640, Ext: "jpg", MIME: "image/jpeg", Bytes: []byte("JPEG")}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.SaveFile(t.Context(), newsroom.Media{SHA: file, Name: "ke-hoach.pdf", MIME: "application/pdf", Size: 4}, []byte("%PDF")); err != nil {
+		t.Fatal(err)
+	}
+	c := ruralStory()
+	c.Pictures = []newsroom.Picture{{SHA: picture, Alt: "Lễ ký", Caption: "Bảy đơn vị ký kết", Credit: "Hoàng Nam"}}
+	c.Attachments = []newsroom.Attachment{{SHA: file, Name: "ke-hoach.pdf", Number: "12/KH-UBND", Summary: "Kế hoạch phối hợp"}}
+	c.Credits = []newsroom.Credit{{Kind: "photo", Name: "Hoàng Nam"}}
+	c.Source = newsroom.Source{Name: "Báo Hà Sơn"}
+	c.Tags, c.Topics = []string{"nông thôn mới", "ký kết"}, []string{"Nông thôn mới nâng cao"}
+	id := d.sent(c)
+	clock := regexp.MustCompile(`(?s)<p class="article-meta">.*?</p>`)
+	article := func(page string) string {
+		t.Helper()
+		page = clock.ReplaceAllString(page, "") // the hour of the release is not known yet
+		var parts []string
+		for _, part := range [][2]string{{`<h1 class="article-title"`, "</h1>"}, {`<p class="lead"`, "</p>"}, {`<div class="prose"`, `<p class="article-report`}} {
+			from := strings.Index(page, part[0])
+			if from < 0 {
+				t.Fatalf("no %s:\n%s", part[0], mainOf(page))
+			}
+			end := strings.Index(page[from:], part[1])
+			if end < 0 {
+				end = strings.Index(page[from:], "</article>")
+			}
+			parts = append(parts, strings.TrimSpace(page[from:from+end]))
+		}
+		return strings.Join(parts, "\n")
+	}
+	p := d.phone().open(d.link(id, d.leader))
+	asked := article(p.page)
+	for _, part := range []string{"Bảy đơn vị ký kết", "12/KH-UBND", "Báo Hà Sơn", "Nông thôn mới nâng cao", "Hoàng Nam"} {
+		if !strings.Contains(asked, part) {
+			t.Errorf("the mailed page does not show %q", part)
+		}
+	}
+	p.decide(d.link(id, d.leader), "approve", "pin", leaderPIN).shows(200, "đăng lúc")
+	a, err := d.Article(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read := article(d.phone().open(newsroom.ArticlePath(a.Slug, id)).page); !slices.Equal(strings.Fields(read), strings.Fields(asked)) {
+		t.Errorf("readers see\n%s\nthe leader saw\n%s", read, asked)
+	}
+	d.phone().open("/anh/"+picture+"-640.jpg").shows(200, "JPEG")
 }
 
 func TestTwoTapsDecide(t *testing.T) {
