@@ -262,9 +262,9 @@ func (w *walk) strike(l *lane, bus *ownNATS, victim string) death {
 			w.t.Fatal(err)
 		}
 	case "temporald":
-		w.kill("temporald")
+		died.at = w.killRunning("temporald")
 	case "PostgreSQL":
-		w.kill("postgres")
+		died.at = w.killRunning("postgres")
 		time.Sleep(100 * time.Millisecond)
 		l.answers()
 	default:
@@ -276,6 +276,14 @@ func (w *walk) strike(l *lane, bus *ownNATS, victim string) death {
 		died.conns, _ = l.relay.Connections()
 	}
 	return died
+}
+
+// killRunning kills a server that may just be coming back from an earlier kill, and says when.
+func (w *walk) killRunning(server string) time.Time {
+	w.t.Helper()
+	w.until(2*time.Minute, server+" runs", func() bool { pid := w.pids()[server]; return pid != 0 && syscall.Kill(pid, 0) == nil })
+	w.kill(server)
+	return time.Now()
 }
 
 // wire is everything that went over NATS, subjects, headers and bodies, also what no stream keeps.
