@@ -61,8 +61,12 @@ func BenchmarkCompose(b *testing.B) {
 
 func BenchmarkCourier(b *testing.B) {
 	for name, o := range map[string]smtpfake.Options{
-		"plain": {}, "pipelining": {Pipelining: true}, "chunking": {Pipelining: true, Chunking: true},
+		"plain": {}, "pipelining": {Pipelining: true}, "chunking": {Pipelining: true, Chunking: true}, "window": {Pipelining: true, Chunking: true},
 	} {
+		window := 1
+		if name == "window" {
+			window = 4
+		}
 		b.Run(name, func(b *testing.B) {
 			o.Discard = true
 			server, err := smtpfake.Start(o)
@@ -75,8 +79,8 @@ func BenchmarkCourier(b *testing.B) {
 				b.Fatal(err)
 			}
 			master := benchMaster(b)
-			ledger := &fast{master: master, left: b.N}
-			courier := NewCourier(ledger, master.c, relay, Options{Connections: 10})
+			ledger := &fast{memory: newMemory(), master: master, left: b.N}
+			courier := NewCourier(ledger, master.c, relay, Options{Connections: 10, Window: window})
 			defer courier.Close()
 			b.ResetTimer()
 			if _, err := courier.SendChunk(b.Context(), master.frozen.Issue.ID, 0, nil); err != nil {
@@ -144,7 +148,7 @@ func BenchmarkGoMailSend(b *testing.B) {
 
 // fast is a ledger that costs nothing, so that what is measured is everything else.
 type fast struct {
-	memory
+	*memory
 	mu     sync.Mutex
 	master *Master
 	left   int
