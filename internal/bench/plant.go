@@ -109,6 +109,9 @@ func (p *plant) start(ctx context.Context, binary string) error {
 	}); err != nil {
 		return err
 	}
+	if err := p.dispatch.EnsureNamespace(ctx, p.stack.TemporalNamespace); err != nil {
+		return err
+	}
 	return p.settle(ctx)
 }
 

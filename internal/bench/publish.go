@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"toasoan/internal/store"
 )
 
 // measurePublish takes the time from the release of an article to the moment at which readers see it.
@@ -82,35 +80,6 @@ func seen(ctx context.Context, url, words string) (time.Time, error) {
 		time.Sleep(4 * time.Millisecond)
 	}
 	return time.Time{}, fmt.Errorf("%s did not show %q within 30 s", url, words)
-}
-
-// measureApproval weighs the page behind the leader's mailed link.
-func measureApproval(ctx context.Context, b *bench) error {
-	p, err := b.open(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := p.portal(ctx); err != nil {
-		return err
-	}
-	id, err := p.article(ctx, "portal", "Bài trình phê duyệt")
-	if err != nil {
-		return err
-	}
-	if err := p.forward(ctx, id); err != nil {
-		return err
-	}
-	var ask string
-	var version int
-	if err := p.db.QueryRow(ctx, `SELECT id, key_version FROM asks WHERE article_id = $1 AND user_id = $2`, id, p.people.leader.ID).Scan(&ask, &version); err != nil {
-		return err
-	}
-	size, parts, err := weight(p.url + "/duyet/" + p.keys.Token(store.PurposeAsk, ask, version))
-	if err != nil {
-		return err
-	}
-	b.report.value("approval.page_kb", float64(size)/1024, "KB", fmt.Sprintf("first visit, on the wire with headers, all but pictures: %d answers", parts))
-	return nil
 }
 
 // measureViews sends page views and waits until every one is counted.
