@@ -168,7 +168,7 @@ func (c *campaign) system(t *testing.T) {
 	})
 	total := 0
 	w.until(2*time.Minute, "the first mails are out", func() bool {
-		return l.raw.QueryRow(t.Context(), `SELECT count(*)::int FROM mail_deliveries WHERE issue_id = $1`, issue).Scan(&total) == nil &&
+		return l.raw.QueryRow(t.Context(), `SELECT count(*)::int FROM mail_recipients WHERE issue_id = $1`, issue).Scan(&total) == nil &&
 			l.sent(issue) > mails/40
 	})
 	rng := c.rng("system")

@@ -180,7 +180,7 @@ func TestDeadLinksSaySo(t *testing.T) {
 	n.post("/huy/x", nil, http.StatusNotFound)
 }
 
-// oneMailed subscribes a reader to two sections and freezes an issue of the first; it returns the leave token of its mail.
+// oneMailed subscribes a reader to two sections and claims its mail in an issue of the first; it returns the leave token of its mail.
 func (r *readerStand) oneMailed(email string) string {
 	r.t.Helper()
 	r.post("/dang-ky", subscribeForm(email, "kinh-te", "thong-bao"), http.StatusOK)
@@ -194,6 +194,13 @@ func (r *readerStand) oneMailed(email string) string {
 	}
 	if err := kept.FreezeRecipients(r.t.Context(), out.Issues[0]); err != nil {
 		r.t.Fatal(err)
+	}
+	lease, err := kept.LeaseChunk(r.t.Context(), out.Issues[0], 0, r.clock.now(), 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if rows, err := kept.Claim(r.t.Context(), out.Issues[0], 0, lease, 10, r.clock.now()); err != nil || len(rows) != 1 {
+		r.t.Fatalf("claimed %d, %v", len(rows), err)
 	}
 	of := out.Issues[0] + "-" + r.id(email)
 	return of + "-1-" + r.keys.Token(store.PurposeLeave, of, 1)[:22]
@@ -226,7 +233,7 @@ func TestOneClickLeaves(t *testing.T) {
 	n.scan(`SELECT state FROM mail_deliveries`, &state)
 	n.scan(`SELECT source FROM consents WHERE act = 'left'`, &source)
 	if state != "suppressed" || source != "one_click" {
-		t.Errorf("the pending mail is %s, the consent says %q", state, source)
+		t.Errorf("the claimed mail is %s, the consent says %q", state, source)
 	}
 	var letters int
 	if n.scan(`SELECT count(*) FROM letters WHERE kind = 'unsubscribed'`, &letters); letters != 1 {

@@ -148,6 +148,10 @@ func (m *mailRoom) run() string {
 	out, err := m.store.MailPublicChange(ctx, "e1", id, 1, "published", newsroom.ChangeNew)
 	m.no(err)
 	m.no(m.store.FreezeRecipients(ctx, out.Issues[0]))
+	lease, err := m.store.LeaseChunk(ctx, out.Issues[0], 0, m.clock.now(), 0)
+	m.no(err)
+	_, err = m.store.Claim(ctx, out.Issues[0], 0, lease, 100, m.clock.now())
+	m.no(err)
 	return out.Issues[0]
 }
 
