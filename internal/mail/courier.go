@@ -99,8 +99,9 @@ func (c *Courier) Compose(view newsroom.IssueView) (IssueMaster, error) {
 	return IssueMaster{Subject: m.Subject(), HTML: m.HTML(), Text: m.Text(), Hash: m.Hash()}, nil
 }
 
-// Close ends the idle connections. Whoever still sends goes on and closes its own.
+// Close ends the idle connections and gives their seats back. Whoever still sends goes on and closes its own.
 func (c *Courier) Close() {
+	c.limits.rest()
 	c.bulk.stop()
 	c.tx.stop()
 }

@@ -21,8 +21,8 @@ type limits struct {
 	readAt      atomic.Int64 // unix nanoseconds
 
 	mu      sync.Mutex
-	at      int  // SendChunks under way
-	kept    bool // keep runs
+	at      int           // SendChunks under way
+	kept    chan struct{} // keep runs until it is closed; nil: it does not
 	nudge   chan struct{}
 	slowed  map[string]time.Time // by key: halved last
 	reading sync.Mutex
@@ -116,8 +116,8 @@ func (l *limits) attend(ctx context.Context) (leave func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.at++
-	if !l.kept {
-		l.kept = true
+	if l.kept == nil {
+		l.kept = make(chan struct{})
 		go l.keep(context.WithoutCancel(ctx))
 	}
 	return func() {
@@ -158,12 +158,27 @@ func (l *limits) keep(ctx context.Context) {
 		}
 		l.mu.Lock()
 		if over = l.at == 0; over {
-			l.kept = false
+			close(l.kept)
+			l.kept = nil
 		}
 		l.mu.Unlock()
 		if over {
 			return
 		}
+	}
+}
+
+// rest waits a moment for keep to give the seats back, so that whoever comes next need not wait until they lapse.
+func (l *limits) rest() {
+	l.mu.Lock()
+	kept := l.kept
+	l.mu.Unlock()
+	if kept == nil {
+		return
+	}
+	select {
+	case <-kept:
+	case <-time.After(2 * time.Second):
 	}
 }
 
