@@ -44,7 +44,7 @@ func SaveHistory(t testing.TB, c client.Client, id, runID, folder, name string) 
 		t.Logf("%s: as before", name)
 		return
 	default:
-		beside := name + ".until_" + time.Now().UTC().Format("20060102") + historySuffix
+		beside := name + ".until_" + time.Now().UTC().Format("20060102T150405") + historySuffix
 		if err := os.Rename(path, filepath.Join(folder, beside)); err != nil {
 			t.Fatal(err)
 		}
