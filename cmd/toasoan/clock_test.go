@@ -317,6 +317,9 @@ func TestChiefThenAdmin(t *testing.T) {
 	if o.letters(other, newsroom.LetterApproval, o.admin) != 1 || o.letters(other, newsroom.LetterApprovalOverdue, o.second) != 1 {
 		t.Error("the admin was not asked, or the chief not told, once each")
 	}
+	if w, err := o.Work(t.Context(), o.admin); err != nil || len(w.Decide) != 1 || w.Decide[0].ID != other {
+		t.Errorf("the admin's work: %+v, %v", w.Decide, err)
+	}
 	o.do(o.admin, other, newsroom.MoveApprove)
 	if h, err := o.History(t.Context(), other); err != nil || !slices.ContainsFunc(h, func(r newsroom.HistoryRow) bool {
 		return r.Action == "approve" && r.Capacity == newsroom.AsAdmin && r.ActorID == o.admin.ID

@@ -194,7 +194,7 @@ func (s *Store) Work(ctx context.Context, me newsroom.Person) (w newsroom.Work, 
 			return w, err
 		}
 	}
-	if me.Is(newsroom.RoleLeader) {
+	if me.HoldsPIN() {
 		rows, _ := s.db.Query(ctx, sqlWorkDecide, args{"me": me.ID, "now": now})
 		if w.Decide, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (newsroom.Card, error) {
 			var ask string
@@ -204,6 +204,8 @@ func (s *Store) Work(ctx context.Context, me newsroom.Person) (w newsroom.Work, 
 		}); err != nil {
 			return w, fmt.Errorf("list articles to decide: %w", err)
 		}
+	}
+	if me.Is(newsroom.RoleLeader) {
 		if w.Second, err = s.cards(ctx, sqlWorkSecond, args{"me": me.ID}, "second signatures"); err != nil {
 			return w, err
 		}
@@ -349,9 +351,9 @@ const sqlWorkCount = `
 	  (SELECT count(*) FROM articles WHERE author_id = @me AND stage = 'changes_requested')
 	+ CASE WHEN @reviewer THEN (SELECT count(*) FROM articles WHERE holder_id = @me AND stage IN ('in_review', 'awaiting_approval'))
 	    + (SELECT count(*) FROM articles WHERE stage = 'submitted' AND (@sections = '{}'::text[] OR section_id = ANY (@sections))) ELSE 0 END
-	+ CASE WHEN @leader THEN (SELECT count(*) FROM asks k JOIN articles a ON a.id = k.article_id AND a.round = k.round AND a.step = k.step
+	+ (SELECT count(*) FROM asks k JOIN articles a ON a.id = k.article_id AND a.round = k.round AND a.step = k.step
 	    WHERE k.user_id = @me AND k.kind = 'approval' AND k.closed_at IS NULL AND k.expires_at > @now AND a.stage = 'awaiting_approval')
-	    + (SELECT count(*) FROM articles WHERE second_by IS NOT NULL AND first_signer <> @me) ELSE 0 END
+	+ CASE WHEN @leader THEN (SELECT count(*) FROM articles WHERE second_by IS NOT NULL AND first_signer <> @me) ELSE 0 END
 	+ CASE WHEN @admin THEN (SELECT count(*) FROM alerts WHERE cleared_at IS NULL) + (SELECT count(*) FROM parked_events WHERE retried_at IS NULL) ELSE 0 END`
 
 // WorkCount is how many things wait for me: the number beside "Việc của tôi".
