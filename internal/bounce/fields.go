@@ -82,7 +82,8 @@ var (
 	aStatus  = regexp.MustCompile(`(?:^|[^\d.])([245]\.[0-7]\.\d{1,3})(?:\.?(?:[^\d.]|$))`)
 	aCode    = regexp.MustCompile(`(?:^|[^\d.])([45][0235]\d)(?:[ -]|$)`)
 	anyone   = regexp.MustCompile(`<?[^\s<>"';,()]+@[^\s<>"';,()]+>?`)
-	repeated = regexp.MustCompile(`\s[45]\d\d-(?:[45]\.\d{1,3}\.\d{1,3} )?`) // in front of each line of a long reply
+	inFront  = regexp.MustCompile(`^[45]\d\d[ -]([45]\.\d{1,3}\.\d{1,3}\s*)?`)                               // code and status, which are kept beside the words
+	repeated = regexp.MustCompile(`\s[45]\d\d(?:-(?:[45]\.\d{1,3}\.\d{1,3} )?|\s[45]\.\d{1,3}\.\d{1,3}\s+)`) // in front of each line of a long reply
 )
 
 // statusIn finds a status of RFC 3463 in words, "" none.
@@ -103,10 +104,10 @@ func codeIn(words string) int {
 	return n
 }
 
-// clean keeps what may be kept of a server's words: one line without addresses, cut.
+// clean keeps what may be kept of a server's words: one line without the code in front and without addresses, cut.
 func clean(words string) string {
-	words = repeated.ReplaceAllString(" "+words, " ")
-	words = anyone.ReplaceAllString(text.Line(words), "<…>")
+	words = inFront.ReplaceAllString(text.Line(repeated.ReplaceAllString(" "+words, " ")), "")
+	words = anyone.ReplaceAllString(words, "<…>")
 	if said := []rune(words); len(said) > 300 {
 		words = string(said[:299]) + "…"
 	}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -143,7 +142,7 @@ func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
 		v.Faults = append(v.Faults, one)
 	}
 	for _, b := range d.Bounces {
-		v.Bounces = append(v.Bounces, bounceView{o.l.T("bounce." + string(b.Kind)), cmp.Or(b.Said, b.Status), b.Count})
+		v.Bounces = append(v.Bounces, bounceView{o.l.T("bounce." + string(b.Kind)), strings.TrimSpace(b.Status + " " + b.Said), b.Count})
 	}
 	return v
 }
