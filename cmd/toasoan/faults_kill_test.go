@@ -108,7 +108,7 @@ func (l *lane) lifeUntil(job laneJob, v *victim, p killPoint) death {
 	l.t.Helper()
 	gap := max(1, p.after-l.relay.Count())
 	if p.step != "" {
-		job.Step, job.Nth, job.Signal = p.step, gap, int(syscall.SIGKILL)
+		job.Step, job.Nth, job.Signal = p.step, max(1, gap/max(1, job.Window)), int(syscall.SIGKILL) // a step is passed once for all that go together
 	}
 	courier := l.process(job)
 	switch {

@@ -105,7 +105,11 @@ func (c *campaign) table() string {
 	var out strings.Builder
 	out.WriteString("| fault | times | mails | lost | two copies | in doubt | resumed after (median / longest) |\n|---|--:|--:|--:|--:|--:|--:|\n")
 	for _, s := range seen {
-		fmt.Fprintf(&out, "| %s | %d | %d | %d | %d | %d | %s |\n", s.fault, s.times, s.mails, s.lost, s.doubled, s.in, spread(s.resumed))
+		books := "– | – | – | –" // in the books of another line
+		if s.mails > 0 {
+			books = fmt.Sprintf("%d | %d | %d | %d", s.mails, s.lost, s.doubled, s.in)
+		}
+		fmt.Fprintf(&out, "| %s | %d | %s | %s |\n", s.fault, s.times, books, spread(s.resumed))
 	}
 	return out.String()
 }
