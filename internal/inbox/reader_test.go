@@ -94,6 +94,9 @@ func TestMailsAreHandedInAtOnce(t *testing.T) {
 			eventually(t, "what comes in is dealt with", func() bool { n, unread := p.Count("INBOX"); return n == k+2 && unread == 1 })
 		}
 	})
+	if lookEvery > 30*time.Second || again > lookEvery {
+		t.Errorf("where nobody tells, a mail waits %s", lookEvery)
+	}
 	if got := b.kept["answer"]; got != 5 {
 		t.Errorf("%d answers", got)
 	}
