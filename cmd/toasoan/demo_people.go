@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -233,7 +234,7 @@ func (d *demoLoader) subscribers(ctx context.Context, admin newsroom.Person) err
 	if err != nil {
 		return fmt.Errorf("read demo subscribers: %w", err)
 	}
-	in, err := d.store.PreviewImport(ctx, admin, "subscribers.csv", "Phiếu đăng ký tại Bộ phận Một cửa (dữ liệu mẫu)", nil, list)
+	in, err := d.store.PreviewImport(ctx, admin, "subscribers.csv", "Phiếu đăng ký tại Bộ phận Một cửa (dữ liệu mẫu)", nil, bytes.NewReader(list))
 	if err != nil {
 		return err
 	}

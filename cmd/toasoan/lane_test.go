@@ -276,7 +276,7 @@ func (l *lane) subscribe(n int) {
 		fmt.Fprintf(&list, "reader%04d@example.vn,kinh-te\n", k)
 	}
 	by := newsroom.Person{ID: "author000000"}
-	in, err := l.store.PreviewImport(l.t.Context(), by, "list.csv", "giấy", nil, []byte(list.String()))
+	in, err := l.store.PreviewImport(l.t.Context(), by, "list.csv", "giấy", nil, strings.NewReader(list.String()))
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -5,9 +5,9 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
+	"time"
 
 	"toasoan/newsroom"
 )
@@ -45,14 +45,14 @@ func (o *tool) importSubscribers(ctx context.Context, path, source string, secti
 		return err
 	}
 	defer file.Close() //nolint:errcheck // read only
-	body, err := io.ReadAll(io.LimitReader(file, importLimit+1))
+	about, err := file.Stat()
 	if err != nil {
 		return err
 	}
-	if len(body) > importLimit {
+	if about.Size() > importLimit {
 		return errors.New("the file is larger than 50 MB: split it")
 	}
-	in, err := o.store.PreviewImport(ctx, console, path, source, sections, body)
+	in, err := o.store.PreviewImport(ctx, console, path, source, sections, file)
 	if err != nil {
 		return invalid(err)
 	}
@@ -60,7 +60,10 @@ func (o *tool) importSubscribers(ctx context.Context, path, source string, secti
 	if dry {
 		return nil
 	}
-	if err := o.store.RunImport(ctx, console, in.ID); err != nil {
+	stop := o.importProgress(ctx, in.ID)
+	err = o.store.RunImport(ctx, console, in.ID)
+	stop()
+	if err != nil {
 		return err
 	}
 	done, err := o.store.Import(ctx, in.ID)
@@ -70,6 +73,21 @@ func (o *tool) importSubscribers(ctx context.Context, path, source string, secti
 	fmt.Fprintln(o.out, "imported:")
 	o.report(done.Report)
 	return nil
+}
+
+// importProgress says every two seconds how far an import is, until stop is called.
+func (o *tool) importProgress(ctx context.Context, id string) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for pause(ctx, 2*time.Second) == nil {
+			if at, err := o.store.Import(ctx, id); err == nil && at.Total > 0 {
+				fmt.Fprintf(o.err, "%d of %d lines (%d %%)\n", at.Done, at.Total, at.Done*100/at.Total)
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
 }
 
 func (o *tool) report(r newsroom.ImportReport) {

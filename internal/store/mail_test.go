@@ -111,7 +111,7 @@ func (h *mailHouse) many(n int, section string) {
 	for k := range n {
 		fmt.Fprintf(&list, "reader%05d@example.vn,%s\n", k, section)
 	}
-	in, err := h.PreviewImport(h.t.Context(), h.admin, "list.csv", "Sổ đăng ký giấy 2025", nil, []byte(list.String()))
+	in, err := h.PreviewImport(h.t.Context(), h.admin, "list.csv", "Sổ đăng ký giấy 2025", nil, strings.NewReader(list.String()))
 	if err != nil {
 		h.t.Fatal(err)
 	}

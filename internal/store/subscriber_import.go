@@ -1,11 +1,11 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -23,13 +23,13 @@ const importBatch = 1000
 const importStale = 30 * time.Second
 
 const sqlInsertImport = `
-	INSERT INTO subscriber_imports (id, by_id, name, source, body, total, report, created_at, beat_at)
-	VALUES (@id, @by, @name, @source, @body, @total, @report, @at, @at)`
+	INSERT INTO subscriber_imports (id, by_id, name, source, fallback, total, report, created_at, beat_at)
+	VALUES (@id, @by, @name, @source, @fallback, @total, @report, @at, @at)`
 
 // PreviewImport reads an uploaded list and says what importing it would do, line by line where something is wrong; nothing is
 // imported yet. fallback are the sections of lines that name none. newsroom.ErrImportHeader when it is no such list,
 // *newsroom.InvalidError without a source of consent.
-func (s *Store) PreviewImport(ctx context.Context, by newsroom.Person, name, source string, fallback []string, body []byte) (newsroom.Import, error) {
+func (s *Store) PreviewImport(ctx context.Context, by newsroom.Person, name, source string, fallback []string, body io.Reader) (newsroom.Import, error) {
 	in := newsroom.Import{
 		ID: newsroom.NewID(), By: by.ID, Name: firstRunes(text.Line(name), 200), Source: firstRunes(text.Line(source), 200), State: "preview",
 	}
@@ -40,12 +40,16 @@ func (s *Store) PreviewImport(ctx context.Context, by newsroom.Person, name, sou
 	if err != nil {
 		return in, err
 	}
-	keep := toJSON(importFile{Fallback: fallback})
 	report := newsroom.ImportReport{}
+	parts := &partWriter{ctx: ctx, s: s, id: in.ID}
+	body = io.TeeReader(body, parts)
 	err = s.eachBatch(ctx, body, fallback, 0, func(batch []importLine, seen int) error {
 		in.Total = seen
 		return s.classify(ctx, s.db, batch, &report)
 	})
+	if err == nil {
+		err = parts.flush()
+	}
 	if err != nil {
 		return in, fmt.Errorf("preview import: %w", err)
 	}
@@ -54,17 +58,12 @@ func (s *Store) PreviewImport(ctx context.Context, by newsroom.Person, name, sou
 	now := s.now().UTC()
 	in.CreatedAt, in.BeatAt = now, now
 	if _, err := s.db.Exec(ctx, sqlInsertImport, args{
-		"id": in.ID, "by": by.ID, "name": in.Name, "source": in.Source, "body": append(append(keep, '\n'), body...), "total": in.Total,
+		"id": in.ID, "by": by.ID, "name": in.Name, "source": in.Source, "fallback": fallback, "total": in.Total,
 		"report": toJSON(report), "at": now,
 	}); err != nil {
 		return in, fmt.Errorf("keep import: %w", err)
 	}
 	return in, nil
-}
-
-// importFile is the first line of a kept body: what was chosen beside the file.
-type importFile struct {
-	Fallback []string `json:"fallback"`
 }
 
 // importLine is a line on its way in.
@@ -91,19 +90,20 @@ const (
 	sqlTakeImport = `
 	UPDATE subscriber_imports SET state = 'running', beat_at = @at,
 	  report = CASE state WHEN 'preview' THEN '{}' ELSE report END
-	WHERE id = @id AND (state = 'preview' OR (state = 'running' AND beat_at < @stale)) RETURNING body, done, report, source, total`
+	WHERE id = @id AND (state = 'preview' OR (state = 'running' AND beat_at < @stale)) RETURNING fallback, done, report, source, total`
 	sqlBeatImport = `UPDATE subscriber_imports SET done = @done, report = @report, beat_at = @at WHERE id = @id AND done = @was`
-	sqlDoneImport = `UPDATE subscriber_imports SET state = 'done', body = '', beat_at = @at WHERE id = @id`
+	sqlDoneImport = `UPDATE subscriber_imports SET state = 'done', beat_at = @at WHERE id = @id`
 )
 
 // RunImport imports a previewed list in batches, each in its own transaction with the count of how far it is, so that it can be
 // taken up again where it stopped. newsroom.ErrConflict when it runs elsewhere or is done.
 func (s *Store) RunImport(ctx context.Context, by newsroom.Person, id string) error {
 	now := s.now().UTC()
-	var body, raw []byte
+	var raw []byte
+	var fallback []string
 	var done, total int
 	var source string
-	err := s.db.QueryRow(ctx, sqlTakeImport, args{"id": id, "at": now, "stale": now.Add(-importStale)}).Scan(&body, &done, &raw, &source, &total)
+	err := s.db.QueryRow(ctx, sqlTakeImport, args{"id": id, "at": now, "stale": now.Add(-importStale)}).Scan(&fallback, &done, &raw, &source, &total)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return newsroom.ErrConflict
 	}
@@ -115,12 +115,7 @@ func (s *Store) RunImport(ctx context.Context, by newsroom.Person, id string) er
 		return fmt.Errorf("decode report of import %s: %w", id, err)
 	}
 	report.Rows = total
-	head, list, _ := bytes.Cut(body, []byte("\n"))
-	var file importFile
-	if err := json.Unmarshal(head, &file); err != nil {
-		return fmt.Errorf("decode import %s: %w", id, err)
-	}
-	err = s.eachBatch(ctx, list, file.Fallback, done, func(batch []importLine, seen int) error {
+	err = s.eachBatch(ctx, &partReader{ctx: ctx, s: s, id: id}, fallback, done, func(batch []importLine, seen int) error {
 		var next newsroom.ImportReport
 		err := s.tx(ctx, func(tx pgx.Tx) error {
 			lines := slices.Clone(batch) // classify writes into it, and a deadlock repeats this
@@ -150,6 +145,9 @@ func (s *Store) RunImport(ctx context.Context, by newsroom.Person, id string) er
 		if _, err := tx.Exec(ctx, sqlDoneImport, args{"id": id, "at": s.now().UTC()}); err != nil {
 			return fmt.Errorf("close import %s: %w", id, err)
 		}
+		if _, err := tx.Exec(ctx, sqlDropParts, args{"id": id}); err != nil {
+			return fmt.Errorf("close import %s: %w", id, err)
+		}
 		return s.adminAct(ctx, tx, by, "subscriber.import", map[string]any{
 			"import_id": id, "rows": report.Rows, "added": report.Added, "merged": report.Merged, "skipped": report.Skipped, "failed": report.Failed,
 		})
@@ -157,7 +155,7 @@ func (s *Store) RunImport(ctx context.Context, by newsroom.Person, id string) er
 }
 
 // eachBatch reads a list and hands over batches of lines behind the first skip ones; seen counts the lines up to the batch's end.
-func (s *Store) eachBatch(ctx context.Context, list []byte, fallback []string, skip int, each func(batch []importLine, seen int) error) error {
+func (s *Store) eachBatch(ctx context.Context, list io.Reader, fallback []string, skip int, each func(batch []importLine, seen int) error) error {
 	all, err := s.Sections(ctx)
 	if err != nil {
 		return err
@@ -170,7 +168,7 @@ func (s *Store) eachBatch(ctx context.Context, list []byte, fallback []string, s
 	}
 	var batch []importLine
 	seen := 0
-	err = newsroom.ReadImport(bytes.NewReader(list), names, fallback, func(row newsroom.ImportRow, wrong string) error {
+	err = newsroom.ReadImport(list, names, fallback, func(row newsroom.ImportRow, wrong string) error {
 		if seen++; seen <= skip {
 			return nil
 		}

@@ -175,7 +175,7 @@ func TestErasureLeavesNoAddress(t *testing.T) {
 	if _, err := h.SubscriberByToken(ctx, h.keys.Token(PurposePrefs, id, 1)); !errors.Is(err, newsroom.ErrNotFound) {
 		t.Errorf("the preferences link still opens: %v", err)
 	}
-	in, err := h.PreviewImport(ctx, h.admin, "x.csv", "giấy", []string{"kinh-te"}, []byte("email\nbinh@example.vn\n"))
+	in, err := h.PreviewImport(ctx, h.admin, "x.csv", "giấy", []string{"kinh-te"}, strings.NewReader("email\nbinh@example.vn\n"))
 	if err != nil || in.Report.Skipped != 1 || in.Report.Added != 0 {
 		t.Errorf("a list takes an erased person back: %+v, %v", in.Report, err)
 	}
@@ -243,7 +243,7 @@ func TestImportTellsEachLine(t *testing.T) {
 		"day@example.vn;;kinh-te;;32/13/2025\r\n" +
 		"\r\n" +
 		"known@example.vn;;kinh-te;;\r\n"
-	in, err := h.PreviewImport(ctx, h.admin, "danh sách.csv", "Phiếu giấy 2025", nil, []byte(list))
+	in, err := h.PreviewImport(ctx, h.admin, "danh sách.csv", "Phiếu giấy 2025", nil, strings.NewReader(list))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +291,7 @@ func TestImportGoesOnWhereItStopped(t *testing.T) {
 	for k := range 2500 {
 		fmt.Fprintf(&list, "reader%d@example.vn\n", k)
 	}
-	in, err := h.PreviewImport(ctx, h.admin, "x.csv", "giấy", []string{"kinh-te"}, []byte(list.String()))
+	in, err := h.PreviewImport(ctx, h.admin, "x.csv", "giấy", []string{"kinh-te"}, strings.NewReader(list.String()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -14,7 +16,7 @@ type apiSubscribers interface {
 	SubscriberPage(ctx context.Context, f newsroom.SubscriberFilter) (newsroom.SubscriberPage, error)
 	Subscriber(ctx context.Context, id string) (newsroom.Subscriber, error)
 	Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id string, err error)
-	PreviewImport(ctx context.Context, by newsroom.Person, name, source string, fallback []string, body []byte) (newsroom.Import, error)
+	PreviewImport(ctx context.Context, by newsroom.Person, name, source string, fallback []string, body io.Reader) (newsroom.Import, error)
 	RunImport(ctx context.Context, by newsroom.Person, id string) error
 	Import(ctx context.Context, id string) (newsroom.Import, error)
 }
@@ -178,7 +180,7 @@ func (s *Server) apiImportSubscribers(ctx context.Context, me caller, in *apiImp
 	ctx = context.WithoutCancel(ctx)
 	asked := fingerprint("importSubscribers", []any{in.Source, in.Sections, in.Preview, fingerprint("", in.RawBody)})
 	id, again, err := s.Store.Once(ctx, me.ID, in.Key, asked, func(ctx context.Context) (string, error) {
-		list, err := s.Store.PreviewImport(ctx, me.Person, "api.csv", in.Source, in.Sections, in.RawBody)
+		list, err := s.Store.PreviewImport(ctx, me.Person, "api.csv", in.Source, in.Sections, bytes.NewReader(in.RawBody))
 		if err == nil && !in.Preview {
 			err = s.Store.RunImport(ctx, me.Person, list.ID)
 		}

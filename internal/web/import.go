@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"time"
 
 	"toasoan/internal/text"
 	"toasoan/newsroom"
@@ -15,9 +16,11 @@ import (
 
 // importStore takes lists of subscribers.
 type importStore interface {
-	PreviewImport(ctx context.Context, by newsroom.Person, name, source string, fallback []string, body []byte) (newsroom.Import, error)
+	PreviewImport(ctx context.Context, by newsroom.Person, name, source string, fallback []string, body io.Reader) (newsroom.Import, error)
 	RunImport(ctx context.Context, by newsroom.Person, id string) error
 	Import(ctx context.Context, id string) (newsroom.Import, error)
+	StalledImports(ctx context.Context) ([]newsroom.Import, error)
+	SweepImports(ctx context.Context) error
 }
 
 // importBody is how much an upload of a list may send: the list and its form.
@@ -70,19 +73,14 @@ func (s *Server) postImport(w http.ResponseWriter, r *http.Request, me newsroom.
 	if page.Source == "" {
 		page.Errors.add(l, "source", "subs.source_required")
 	}
+	if head != nil && head.Size > listBytes {
+		page.Errors.add(l, "file", "subs.file_large")
+	}
 	if len(page.Errors) > 0 {
 		return s.importForm(w, r, me, http.StatusUnprocessableEntity, page, chosen)
 	}
-	body, err := io.ReadAll(io.LimitReader(file, listBytes+1))
-	_ = file.Close()
-	if err != nil {
-		return err
-	}
-	if len(body) > listBytes {
-		page.Errors.add(l, "file", "subs.file_large")
-		return s.importForm(w, r, me, http.StatusUnprocessableEntity, page, chosen)
-	}
-	list, err := s.Store.PreviewImport(r.Context(), me, path.Base(head.Filename), page.Source, chosen, body)
+	defer func() { _ = file.Close() }()
+	list, err := s.Store.PreviewImport(r.Context(), me, path.Base(head.Filename), page.Source, chosen, file)
 	if errors.Is(err, newsroom.ErrImportHeader) {
 		page.Errors.add(l, "file", "subs.no_header")
 		return s.importForm(w, r, me, http.StatusUnprocessableEntity, page, chosen)
@@ -133,5 +131,26 @@ func (s *Server) runImport(ctx context.Context, me newsroom.Person, id string) {
 	err := s.Store.RunImport(ctx, me, id)
 	if err != nil && !errors.Is(err, newsroom.ErrConflict) { // it runs already, or is done
 		s.Log.ErrorContext(ctx, "import stopped", "import_id", id, "error", err)
+	}
+}
+
+// importLook is how often a node looks for imports whose runner has gone.
+const importLook = 30 * time.Second
+
+// takeUpImports goes on with imports that a stopped node left, where they stopped.
+func (s *Server) takeUpImports(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(importLook):
+		}
+		stalled, err := s.Store.StalledImports(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "imports are looked for later", "error", err)
+		}
+		for _, one := range stalled {
+			s.runImport(ctx, newsroom.Person{ID: one.By}, one.ID)
+		}
 	}
 }

@@ -86,6 +86,7 @@ func (s *Server) runDesk(ctx context.Context) {
 	}
 	go s.sweepDesk(ctx)
 	go s.tickIssues(ctx)
+	go s.takeUpImports(ctx)
 	err = s.Bus.Follow(ctx, []string{"newsroom.>"}, func(e events.Envelope) {
 		if topics := liveTopics(e); len(topics) > 0 {
 			s.desk.live.tell(topics...)
@@ -127,7 +128,7 @@ func (s *Server) sweepDesk(ctx context.Context) {
 			return
 		case <-time.After(sweepEvery):
 		}
-		for what, sweep := range map[string]func(context.Context) error{"sessions": s.Store.SweepSessions, "sign_ins": s.Store.ForgetSignIns} {
+		for what, sweep := range map[string]func(context.Context) error{"sessions": s.Store.SweepSessions, "sign_ins": s.Store.ForgetSignIns, "imports": s.Store.SweepImports} {
 			if err := sweep(ctx); err != nil && ctx.Err() == nil {
 				s.Log.WarnContext(ctx, "what is over stays until the next sweep", "what", what, "error", err)
 			}

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -156,9 +157,18 @@ func (s *Server) page(h handler) http.Handler {
 	})
 }
 
-// long is page for a handler that streams, or takes an upload of at most body bytes: no time limit of ours.
+// longest is how long an upload or a download may take: 50 MB over a poor line.
+const longest = 30 * time.Minute
+
+// long is page for a handler that streams, or takes an upload of at most body bytes: its work has no time limit of ours, its
+// connection longest.
 func (s *Server) long(body int64, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		until, connection := time.Now().Add(longest), http.NewResponseController(w)
+		if err := errors.Join(connection.SetReadDeadline(until), connection.SetWriteDeadline(until)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			s.fail(w, r, err)
+			return
+		}
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = http.MaxBytesReader(w, r.Body, body)
 		}
