@@ -37,9 +37,12 @@ func (p killPoint) String() string {
 }
 
 // killPoints draws n points of a run, by the mails that went before.
-func (c *campaign) killPoints(fault string, n, mails int) []killPoint {
+func (c *campaign) killPoints(fault string, n, mails, inFlight int) []killPoint {
 	rng := c.rng(fault)
-	steps := []string{"rendered", "loaded", "granted", "dotted"}
+	steps := []string{"rendered", "granted", "dotted", "loaded"}
+	if inFlight > 1 {
+		steps = steps[:3] // what goes in one breath is not loaded first
+	}
 	stages := []smtpfake.Stage{smtpfake.MAIL, smtpfake.RCPT, smtpfake.Body, smtpfake.Dot}
 	points := make([]killPoint, n)
 	for i := range points {
@@ -158,7 +161,7 @@ func (c *campaign) killed(t *testing.T, fault string, n, mails int, job laneJob,
 	job.Issue = issue
 	left, doubts := map[string]time.Time{}, 0
 	var deaths []death
-	for i, p := range c.killPoints(fault, n, mails) {
+	for i, p := range c.killPoints(fault, n, mails, inFlight) {
 		deaths = append(deaths, l.lifeUntil(job, v, p))
 		now := l.compare(issue)
 		if len(now.dots) > laneConns*inFlight { // those of a chunk that nobody has taken up since an earlier kill are that one's
