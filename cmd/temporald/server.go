@@ -42,6 +42,9 @@ func tuning() dynamicconfig.StaticClient {
 		// A new namespace is read through at once where it is asked for; what waits for this (the workers that run
 		// its schedules) starts a second earlier.
 		dynamicconfig.NamespaceCacheRefreshInterval.Key(): time.Second,
+		// Timers are read ahead by this much, and none comes sooner: by default a wait of 200 ms takes up to a second,
+		// and readers have a page long before its publication has looked.
+		dynamicconfig.TimerProcessorMaxTimeShift.Key(): 100 * time.Millisecond,
 		// Registering one namespace per test is no abuse here.
 		dynamicconfig.WorkerPerNamespaceWorkerStartRate.Key(): 50.0,
 		// One matching process: partitions of a queue would only forward to each other.
