@@ -125,6 +125,43 @@ func TestBrowserThatPressesEverythingChangesNothing(t *testing.T) {
 	d.unchanged(before)
 }
 
+// A real browser that loads the page, sends its forms and follows its links tells nobody where it came from but the site's name.
+func TestBrowserTellsNobodyTheToken(t *testing.T) {
+	t.Parallel()
+	d := newLinkDesk(t)
+	id := d.sent(ruralStory())
+	path := d.link(id, d.leader)
+	d.phone().decide(path, "approve", "pin", leaderPIN).shows(200, "đăng lúc")
+	before := len(d.from.String()) // the test's own phone is no browser
+	ctx, cancel := context.WithTimeout(chromium(t), 2*time.Minute)
+	defer cancel()
+	for _, do := range []string{
+		`document.querySelector('.panel a').click()`, `document.querySelector('.article-section').click()`,
+		`document.querySelector('a[rel=author]').click()`, `document.querySelector('.decide-after').requestSubmit()`,
+	} {
+		if err := chromedp.Do(ctx, chromedp.Navigate(d.url+path)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := chromedp.Run(ctx, chromedp.WaitEvent(page.LoadEventFired, nil, chromedp.Evaluate[any](do+"; void 0"))); err != nil {
+			t.Fatalf("%s: %v", do, err)
+		}
+	}
+	token := strings.TrimPrefix(path, decidePath)
+	told := 0
+	for line := range strings.Lines(d.from.String()[before:]) {
+		request, from, _ := strings.Cut(strings.TrimSpace(line), " from ")
+		if strings.Contains(from, token) {
+			t.Errorf("%s was told %s", strings.ReplaceAll(request, token, "…"), strings.ReplaceAll(from, token, "…"))
+		}
+		if strings.TrimSuffix(from, "/") == d.url {
+			told++
+		}
+	}
+	if told < 6 { // the page's parts, three links and a form; what is cached is not asked for again
+		t.Errorf("only %d requests named the site they came from: the browser was not there\n%s", told, strings.ReplaceAll(d.from.String(), token, "…"))
+	}
+}
+
 // countingConn counts what comes in.
 type countingConn struct {
 	net.Conn

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -36,6 +37,7 @@ type linkDesk struct {
 	log      *safeBuffer
 	moves    *linkMover
 	server   *Server
+	from     *safeBuffer // every Referer that came in, one a line
 	url      string
 	admin    newsroom.Person
 	author   newsroom.Person
@@ -88,7 +90,7 @@ func newLinkDesk(t *testing.T) *linkDesk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &linkDesk{t: t, keys: keys, clock: &testClock{at: friday}, log: &safeBuffer{}}
+	d := &linkDesk{t: t, keys: keys, clock: &testClock{at: friday}, log: &safeBuffer{}, from: &safeBuffer{}}
 	log := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if d.Store, err = store.New(t.Context(), store.Options{URL: app, Keys: keys, Now: d.clock.now, Log: log, BaseURL: "https://vankhe.example.vn"}); err != nil {
 		t.Fatal(err)
@@ -104,7 +106,11 @@ func newLinkDesk(t *testing.T) *linkDesk {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	listener := httptest.NewServer(d.server.Handler())
+	handler := d.server.Handler()
+	listener := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(d.from, "%s %s from %s\n", r.Method, r.URL.Path, r.Referer())
+		handler.ServeHTTP(w, r)
+	}))
 	t.Cleanup(listener.Close)
 	d.url = listener.URL
 	d.seed()
