@@ -11,19 +11,28 @@ import (
 	"toasoan/newsroom"
 )
 
-// The page's rows are found first, so that lists and blocks are looked up for them alone.
-const sqlSubscriberPage = `
+// The page's rows are found first, so that lists and blocks are looked up for them alone: newest first, or of a section those who
+// chose it last. Each walks its own index, however many there are.
+const (
+	sqlSubscriberPage = `
 	WITH page AS MATERIALIZED (
-	  SELECT * FROM subscribers s
+	  SELECT s.*, s.requested_at AS at FROM subscribers s
 	  WHERE (@state = '' OR s.state = @state) AND (@like = '' OR s.search LIKE @like)
-	    AND (@section = '' OR EXISTS (SELECT FROM subscriptions l WHERE l.subscriber_id = s.id AND l.section_id = @section))
 	    AND (@after_id = '' OR (s.requested_at, s.id) < (@after_at, @after_id))
-	  ORDER BY s.requested_at DESC, s.id DESC LIMIT @limit)
-	SELECT ` + subscriberColumns + `, s.email_mac, s.key_version,
+	  ORDER BY s.requested_at DESC, s.id DESC LIMIT @limit)` + subscriberPageRows
+	sqlSectionSubscribers = `
+	WITH page AS MATERIALIZED (
+	  SELECT s.*, l.since AS at FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
+	  WHERE l.section_id = @section AND (@state = '' OR s.state = @state) AND (@like = '' OR s.search LIKE @like)
+	    AND (@after_id = '' OR (l.since, l.subscriber_id) < (@after_at, @after_id))
+	  ORDER BY l.since DESC, l.subscriber_id DESC LIMIT @limit)` + subscriberPageRows
+	subscriberPageRows = `
+	SELECT ` + subscriberColumns + `, s.email_mac, s.key_version, s.at,
 	  coalesce((SELECT why FROM suppressions b WHERE b.email_mac = s.email_mac ORDER BY scope LIMIT 1), ''),
 	  coalesce((SELECT array_agg(section_id ORDER BY section_id) FROM subscriptions l WHERE l.subscriber_id = s.id), '{}'),
 	  coalesce((SELECT array_agg(cadence ORDER BY section_id) FROM subscriptions l WHERE l.subscriber_id = s.id), '{}')
-	FROM page s ORDER BY s.requested_at DESC, s.id DESC`
+	FROM page s ORDER BY s.at DESC, s.id DESC`
+)
 
 // SubscriberPage lists subscribers for the admin, newest first, a page at a time.
 func (s *Store) SubscriberPage(ctx context.Context, f newsroom.SubscriberFilter) (newsroom.SubscriberPage, error) {
@@ -41,14 +50,19 @@ func (s *Store) SubscriberPage(ctx context.Context, f newsroom.SubscriberFilter)
 	if err != nil {
 		return page, err
 	}
-	rows, _ := s.db.Query(ctx, sqlSubscriberPage, args{
-		"state": f.State, "like": like, "section": f.Section, "after_at": afterAt, "after_id": afterID, "limit": limit + 1,
-	})
+	query, values := sqlSubscriberPage, args{"state": f.State, "like": like, "after_at": afterAt, "after_id": afterID, "limit": limit + 1}
+	if f.Section != "" {
+		query, values["section"] = sqlSectionSubscribers, f.Section
+	}
+	var keys []time.Time // what the page is ordered by
+	rows, _ := s.db.Query(ctx, query, values)
 	page.List, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (newsroom.Subscriber, error) {
 		var u sub
 		var sections, cadences []string
+		var at time.Time
 		err := row.Scan(&u.ID, &u.Email, &u.Name, &u.Locale, &u.State, &u.Source, &u.RequestedAt, &u.ConfirmedAt, &u.LeftAt, &u.mac,
-			&u.version, &u.Blocked, &sections, &cadences)
+			&u.version, &at, &u.Blocked, &sections, &cadences)
+		keys = append(keys, at)
 		for i := range sections {
 			u.Lists = append(u.Lists, newsroom.Subscription{Section: sections[i], Cadence: newsroom.Cadence(cadences[i])})
 		}
@@ -59,8 +73,7 @@ func (s *Store) SubscriberPage(ctx context.Context, f newsroom.SubscriberFilter)
 	}
 	if len(page.List) > limit {
 		page.List = page.List[:limit]
-		last := page.List[limit-1]
-		page.Next = last.RequestedAt.UTC().Format(time.RFC3339Nano) + "_" + last.ID
+		page.Next = keys[limit-1].UTC().Format(time.RFC3339Nano) + "_" + page.List[limit-1].ID
 	}
 	return page, nil
 }
