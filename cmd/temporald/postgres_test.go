@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -59,14 +61,32 @@ func newPostgres(t *testing.T) *privatePostgres {
 	return c
 }
 
-// start brings PostgreSQL up; who needs it waits for it, as temporald does.
+// start brings PostgreSQL up; who needs it waits for it, as temporald does. It is tried again while workers of a killed
+// server, which take a moment to die, still hold its memory.
 func (c *privatePostgres) start(t *testing.T) {
 	t.Helper()
-	c.server = c.program("postgres", "-D", filepath.Join(c.folder, "data"), "-k", c.folder,
-		"-c", "listen_addresses=", "-p", strconv.Itoa(postgresPort), "-c", "log_min_messages=panic")
-	if err := c.server.Start(); err != nil {
-		t.Fatal(err)
+	for range 100 {
+		c.server = c.program("postgres", "-D", filepath.Join(c.folder, "data"), "-k", c.folder,
+			"-c", "listen_addresses=", "-p", strconv.Itoa(postgresPort), "-c", "log_min_messages=panic")
+		if err := c.server.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for !isZombie(c.server.Process.Pid) {
+			if c.locked() {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		_ = c.server.Wait()
 	}
+	t.Fatal("PostgreSQL does not start")
+}
+
+// locked tells whether the socket's lock file names our server, which has then got its memory.
+func (c *privatePostgres) locked() bool {
+	owner, _ := os.ReadFile(filepath.Join(c.folder, ".s.PGSQL."+strconv.Itoa(postgresPort)+".lock"))
+	pid, _, _ := strings.Cut(string(owner), "\n")
+	return pid == strconv.Itoa(c.server.Process.Pid)
 }
 
 // kill ends PostgreSQL with all its processes as a power cut would.
