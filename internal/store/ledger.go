@@ -204,14 +204,17 @@ func (s *Store) Chunk(ctx context.Context, issueID string, chunk int) (counts ne
 	return counts, next, status, nil
 }
 
-// byKeyOnly are the settings of the connections that commit: a plan that was made while the ledger was small must not scan it when
-// it is large, and planning a statement of two dozen rows costs as much as running it.
+// byKeyOnly are the settings of the connections that commit. A plan that was made while the ledger was small, or before anything
+// was known of it, must not read a whole issue for each commit: with these the one way to a row is a lookup by its key. And
+// planning a statement of two dozen rows costs as much as running it.
 var byKeyOnly = map[string]string{
-	"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "plan_cache_mode": "force_generic_plan",
+	"enable_seqscan": "off", "enable_indexscan": "off", "enable_indexonlyscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
+	"plan_cache_mode": "force_generic_plan",
 }
 
 // sqlByKeyOnly are the same for one transaction on any other connection.
-const sqlByKeyOnly = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
+const sqlByKeyOnly = `SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_indexscan', 'enable_indexonlyscan',
+	'enable_hashjoin', 'enable_mergejoin']) AS name`
 
 // One statement for results and dots: it costs the database as much as its number of rows, and as much again for each statement.
 const sqlCommitRows = `
@@ -226,10 +229,10 @@ const sqlCommitRows = `
 	  enhanced = CASE WHEN e.state IN ('dot', 'pending') THEN d.enhanced ELSE e.enhanced END,
 	  reply = CASE WHEN e.state IN ('dot', 'pending') THEN d.reply ELSE e.reply END,
 	  smtp_stage = CASE WHEN e.state IN ('dot', 'pending') THEN d.smtp_stage ELSE e.stage END
-	FROM unnest(@subscribers::text[], @leases::bigint[], @states::text[], @ats::timestamptz[], @hashes::bytea[], @nexts::timestamptz[],
-	  @stages::text[], @codes::int[], @enhanced::text[], @replies::text[])
-	  AS e (subscriber_id, lease, state, at, hash, next, stage, code, enhanced, reply)
-	WHERE d.issue_id = @issue AND d.subscriber_id = e.subscriber_id AND d.lease = e.lease
+	FROM unnest(@issues::text[], @subscribers::text[], @leases::bigint[], @states::text[], @ats::timestamptz[], @hashes::bytea[],
+	  @nexts::timestamptz[], @stages::text[], @codes::int[], @enhanced::text[], @replies::text[])
+	  AS e (issue_id, subscriber_id, lease, state, at, hash, next, stage, code, enhanced, reply)
+	WHERE d.issue_id = e.issue_id AND d.subscriber_id = e.subscriber_id AND d.lease = e.lease
 	  AND (d.state = 'claimed' OR (d.state = 'dot' AND e.state <> 'dot'))
 	RETURNING d.subscriber_id, d.state`
 
@@ -361,6 +364,7 @@ func rank(e ledgerEntry) int {
 func commitArgs(entries []ledgerEntry, rows []int) args {
 	n := len(rows)
 	var (
+		issues                    = make([]string, n)
 		subscribers, stated       = make([]string, n), make([]string, n)
 		stages, enhanced, replies = make([]string, n), make([]string, n), make([]string, n)
 		leases, codes             = make([]int64, n), make([]int32, n)
@@ -369,11 +373,11 @@ func commitArgs(entries []ledgerEntry, rows []int) args {
 	)
 	for k, i := range rows {
 		e := &entries[i]
-		subscribers[k], leases[k], stated[k], ats[k], hashes[k], nexts[k] = e.SubscriberID, e.Lease, string(e.State), e.At.UTC(), e.BodyHash, e.Next
+		issues[k], subscribers[k], leases[k], stated[k], ats[k], hashes[k], nexts[k] = e.IssueID, e.SubscriberID, e.Lease, string(e.State), e.At.UTC(), e.BodyHash, e.Next
 		stages[k], codes[k], enhanced[k], replies[k] = e.Stage, int32(e.Code), e.Enhanced, e.Reply //nolint:gosec // three digits
 	}
 	return args{
-		"issue": entries[rows[0]].IssueID, "subscribers": subscribers, "leases": leases, "states": stated, "ats": ats, "hashes": hashes,
+		"issues": issues, "subscribers": subscribers, "leases": leases, "states": stated, "ats": ats, "hashes": hashes,
 		"nexts": nexts, "stages": stages, "codes": codes, "enhanced": enhanced, "replies": replies,
 	}
 }
