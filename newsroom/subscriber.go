@@ -94,6 +94,7 @@ type Consent struct {
 	At     time.Time      `json:"at"`
 	IP     string         `json:"ip,omitempty"`
 	Form   string         `json:"form_version,omitempty"`
+	Words  string         `json:"words,omitempty"` // that were agreed to: filled in where the record is handed out
 	Source string         `json:"source,omitempty"`
 	Detail map[string]any `json:"detail,omitempty"`
 }

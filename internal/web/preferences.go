@@ -1,10 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
+	"toasoan/internal/locale"
 	"toasoan/internal/text"
 	"toasoan/newsroom"
 )
@@ -115,7 +118,19 @@ func (s *Server) getOwnData(w http.ResponseWriter, r *http.Request) error {
 	return s.sendData(w, r, data)
 }
 
+// sendData hands out what is stored about a person as a file, with the words that were consented to.
 func (s *Server) sendData(w http.ResponseWriter, r *http.Request, data newsroom.PersonalData) error {
+	site, err := s.site(r.Context())
+	if err != nil {
+		return err
+	}
+	unit := cmp.Or(site.Office.Unit, site.Office.Portal)
+	for i := range data.Consents {
+		c := &data.Consents[i]
+		if tag, known := strings.CutPrefix(c.Form, subscribeWords+"/"); known && c.Act == "requested" {
+			c.Words = locale.For(tag).T("subscriber.consent", "unit", unit)
+		}
+	}
 	body, err := json.MarshalIndent(data, "", "  ")
 	if err != nil {
 		return err

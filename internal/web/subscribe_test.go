@@ -107,7 +107,8 @@ func TestSubscribeToLeave(t *testing.T) {
 	}
 	w := n.get(prefs+"/du-lieu", http.StatusOK)
 	var data newsroom.PersonalData
-	if err := json.Unmarshal([]byte(unpacked(t, w)), &data); err != nil || data.Email != "binh@example.vn" || len(data.Consents) < 3 || data.Consents[0].Form != "web-1/vi" {
+	if err := json.Unmarshal([]byte(unpacked(t, w)), &data); err != nil || data.Email != "binh@example.vn" || len(data.Consents) < 3 || data.Consents[0].Form != "web-1/vi" ||
+		!strings.Contains(data.Consents[0].Words, "Tôi đồng ý để Ủy ban nhân dân xã Vân Khê sử dụng") {
 		t.Errorf("own data %+v, %v", data, err)
 	}
 	n.post(prefs, url.Values{"act": {"leave"}}, http.StatusSeeOther)
