@@ -56,9 +56,9 @@ type Mail struct {
 	BounceListen string // host:port, smtp://host:port or lmtp://host:port; "": none
 	SoftIssues   int    // an address that fails in so many newsletters …
 	SoftDays     int    // … within so many days gets no more
-	Rate         int // mails per second for the whole installation; 0: no cap
-	Connections  int // likewise
-	Window       int // mails in flight on a connection
+	Rate         int    // mails per second for the whole installation; 0: no cap
+	Connections  int    // likewise
+	Window       int    // mails in flight on a connection
 	DKIMDomain   string
 	DKIMSelector string
 	DKIMKeyFile  string
