@@ -25,7 +25,8 @@ func sample(n *newsstand) newsroom.Content {
 func TestArticlePageHasEverything(t *testing.T) {
 	t.Parallel()
 	n := newNewsstand(t)
-	old := n.publish("", friday.Add(-24*time.Hour), newsroom.Content{Title: "Tin cũ hơn", Section: "xay-dung-nong-thon-moi", Tags: []string{"Tiêu chí"}, Body: "<p>Cũ</p>"})
+	old := n.publish("", friday.Add(-24*time.Hour), newsroom.Content{Title: "Tin cũ hơn", Section: "xay-dung-nong-thon-moi", Body: "<p>Cũ</p>"})
+	akin := n.publish("", friday.Add(-23*time.Hour), newsroom.Content{Title: "Tin liên quan hơn", Section: "xay-dung-nong-thon-moi", Tags: []string{"Tiêu chí"}, Body: "<p>Cũ</p>"})
 	id := n.publish("", friday, sample(n))
 	path := "/tin/xa-van-khe-ky-ket-chuong-trinh-phoi-hop-xay-dung-nong-thon-moi-" + id
 	w := n.get(path, http.StatusOK)
@@ -61,13 +62,18 @@ func TestArticlePageHasEverything(t *testing.T) {
 		"canonical":        `<link rel="canonical" href="https://vankhe.example.vn` + path + `">`,
 		"open graph":       `<meta property="og:image" content="https://vankhe.example.vn/anh/`,
 		"structured data":  `"@type":"NewsArticle"`,
-		"publication mark": `<meta name="toasoan:publication" content="2">`,
+		"publication mark": `<meta name="toasoan:publication" content="3">`,
 		"content hash":     sample2Hash(n, id),
 		"counter":          "Tổng lượt truy cập",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%s: page lacks %q", what, want)
 		}
+	}
+	_, older, _ := strings.Cut(body, `<ul class="older">`)
+	older, _, _ = strings.Cut(older, "</ul>")
+	if !strings.Contains(body, akin) || strings.Contains(older, akin) {
+		t.Error("what is related stands among the older ones too")
 	}
 	if w.Header().Get("ETag") == "" || w.Header().Get("Cache-Control") != "no-cache" {
 		t.Errorf("headers %v", w.Header())
