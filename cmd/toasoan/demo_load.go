@@ -29,38 +29,43 @@ type demoMark struct {
 	Done  bool `json:"done"`
 }
 
-// loadDemo loads the demo content into an empty newsroom through the same functions as real work, and returns its sign-ins. It takes up
-// where a killed start stopped, and does nothing in a newsroom that somebody else set up (no sign-ins are returned then). What it
-// made keeps the time at which it was loaded.
-func loadDemo(ctx context.Context, a *app, data string, out io.Writer) ([]demoUser, error) {
+// beginDemo makes the demo's accounts in an empty newsroom and returns who loads the rest. It takes up where a killed start stopped, and
+// returns nil in a newsroom that somebody else set up. It needs the database alone: people can sign in before Temporal is there.
+func beginDemo(ctx context.Context, a *app, data string, out io.Writer) (*demoLoader, error) {
 	d := &demoLoader{app: a, data: data, out: out, people: map[string]newsroom.Person{}}
-	var mark demoMark
-	if err := a.store.Setting(ctx, "demo", &mark); err != nil {
+	if err := a.store.Setting(ctx, "demo", &d.mark); err != nil {
 		return nil, err
 	}
-	if !mark.Begun {
+	if !d.mark.Begun {
 		empty, err := a.store.Empty(ctx)
 		if err != nil || !empty {
 			return nil, err
 		}
-		mark.Begun = true
-		if err := a.store.SaveSetting(ctx, newsroom.Person{}, "demo", mark); err != nil {
+		d.mark.Begun = true
+		if err := a.store.SaveSetting(ctx, newsroom.Person{}, "demo", d.mark); err != nil {
 			return nil, err
 		}
 	}
-	if err := d.accounts(ctx); err != nil || mark.Done {
-		return d.users, err
+	return d, d.accounts(ctx)
+}
+
+// finish loads the demo content through the same functions as real work, as far as it is missing. What it made keeps the time at
+// which it was loaded.
+func (d *demoLoader) finish(ctx context.Context) error {
+	if d.mark.Done {
+		return nil
 	}
 	began := time.Now()
 	if err := d.load(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	mark.Done = true
-	if err := a.store.SaveSetting(ctx, newsroom.Person{}, "demo", mark); err != nil {
-		return nil, err
+	d.mark.Done = true
+	if err := d.store.SaveSetting(ctx, newsroom.Person{}, "demo", d.mark); err != nil {
+		d.mark.Done = false
+		return err
 	}
-	fmt.Fprintf(out, "Demo content is loaded (%s).\n", time.Since(began).Round(100*time.Millisecond))
-	return d.users, nil
+	fmt.Fprintf(d.out, "Demo content is loaded (%s).\n", time.Since(began).Round(100*time.Millisecond))
+	return nil
 }
 
 // demoLoader loads the demo content.
@@ -68,6 +73,7 @@ type demoLoader struct {
 	*app
 	data   string
 	out    io.Writer
+	mark   demoMark
 	users  []demoUser
 	people map[string]newsroom.Person // by role
 
@@ -81,7 +87,7 @@ func (d *demoLoader) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.total = len(stories)
+	d.done, d.total = 0, len(stories)
 	fmt.Fprintf(d.out, "Loading demo content: the commune Vân Khê, %d people, %d subscribers, %d articles …\n", len(demoPeople), demoSubscribers, d.total)
 	preparing, prepared := errgroup.WithContext(ctx)
 	preparing.Go(func() error { return d.settle(prepared) })

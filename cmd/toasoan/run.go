@@ -172,38 +172,57 @@ func (n *newsroomRun) prepare(ctx context.Context, a *app) error {
 	}
 }
 
-// load waits until everything answers, loads the demo content where it is wanted and missing, and prints the table.
+// load makes the demo's sign-ins where they are wanted, waits until everything answers, loads the demo content and prints the table.
 func (n *newsroomRun) load(ctx context.Context, a *app) error {
 	fmt.Fprintf(n.terminal.out, "Tòa Soạn is starting: %s answers already, the rest follows.\n", n.config.URL)
+	var demo *demoLoader
+	if n.config.Demo {
+		if err := n.insist(ctx, a, func() (err error) { demo, err = n.beginDemo(ctx, a); return err }); err != nil {
+			return err
+		}
+	}
 	for a.dispatch.Check(ctx) != nil {
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}
 	var people []demoUser
-	if n.config.Demo {
-		var err error
-		if people, err = n.demo(ctx, a); err != nil {
+	if demo != nil {
+		if err := n.insist(ctx, a, func() error { return demo.finish(ctx) }); err != nil {
 			return err
 		}
+		people = demo.users
 	}
 	n.loaded.Store(true)
 	return n.table(ctx, a, people)
 }
 
-// demo loads the demo content and writes down its sign-ins. A server that dies meanwhile is waited for: loading goes on where it was.
-func (n *newsroomRun) demo(ctx context.Context, a *app) ([]demoUser, error) {
+// beginDemo makes the sign-ins and writes them down.
+func (n *newsroomRun) beginDemo(ctx context.Context, a *app) (*demoLoader, error) {
+	d, err := beginDemo(ctx, a, n.stack.Data(), n.terminal.out)
+	if err != nil || d == nil {
+		return d, err
+	}
+	err = writeDemoFile(n.stack.Data(), demoFile{URL: n.config.URL.String(), Mailbox: n.stack.MailboxURL, Users: d.users})
+	if err == nil && !d.mark.Done {
+		fmt.Fprintf(n.terminal.out, "Sign-ins for %s/desk are in %s/demo.json already.\n", n.config.URL, n.stack.Data())
+	}
+	return d, err
+}
+
+// insist does a part of the demo until it is done. A server that dies meanwhile is waited for: loading goes on where it was.
+func (n *newsroomRun) insist(ctx context.Context, a *app, do func() error) error {
 	for wait := time.Second; ; wait = min(2*wait, 15*time.Second) {
-		people, err := loadDemo(ctx, a, n.stack.Data(), n.terminal.out)
+		err := do()
 		if err == nil {
-			return people, writeDemoFile(n.stack.Data(), demoFile{URL: n.config.URL.String(), Mailbox: n.stack.MailboxURL, Users: people})
+			return nil
 		}
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 		a.log.Warn("demo content is not loaded yet", "error", err, "again_in", wait.String())
 		if err := pause(ctx, wait); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
