@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"toasoan/newsroom"
@@ -118,18 +119,13 @@ func (s *Server) getRecipients(w http.ResponseWriter, r *http.Request, me newsro
 	return s.deskPage(w, r, me, http.StatusOK, "desk/recipients", "issues", page)
 }
 
-// relayReply is what the relay said: "550 5.1.1 no such user".
+// relayReply is what the relay said: "550 5.1.1 no such user". Its words may begin with the status already.
 func relayReply(d newsroom.DeliveryRow) string {
-	reply := ""
-	for _, part := range []string{codeCell(d.Code), d.Enhanced, d.Reply} {
-		if part != "" {
-			reply += " " + part
-		}
+	status := d.Enhanced
+	if strings.HasPrefix(d.Reply, status) {
+		status = ""
 	}
-	if reply == "" {
-		return ""
-	}
-	return reply[1:]
+	return strings.Join(strings.Fields(codeCell(d.Code)+" "+status+" "+d.Reply), " ")
 }
 
 func codeCell(code int) string {

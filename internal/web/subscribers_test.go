@@ -189,3 +189,17 @@ func TestDeskHoldsAndRetriesAMailRun(t *testing.T) {
 	reviewer.get(page).want(t, 200).has(t, "Không thực hiện được ở trạng thái này")
 	reviewer.post("/desk/issues/none", url.Values{"act": {"stop"}}).want(t, 404)
 }
+
+func TestRelayReplySaysItsStatusOnce(t *testing.T) {
+	t.Parallel()
+	for want, d := range map[string]newsroom.DeliveryRow{
+		"550 5.1.1 no such user": {Code: 550, Enhanced: "5.1.1", Reply: "5.1.1 no such user"},
+		"452 4.2.2 mailbox full": {Code: 452, Enhanced: "4.2.2", Reply: "mailbox full"},
+		"421":                    {Code: 421},
+		"":                       {},
+	} {
+		if got := relayReply(d); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
