@@ -23,7 +23,7 @@ CREATE INDEX live_articles_content ON live_articles USING gin (content jsonb_pat
 CREATE INDEX publications_corrections ON publications (article_id, n) WHERE kind = 'correction';
 
 -- The sitemap's parts are cut by rank within a month, over every state, so that a withdrawn article moves no other.
-CREATE INDEX live_articles_published ON live_articles (published_at, article_id) INCLUDE (slug, public, updated_at);
+CREATE INDEX live_articles_published ON live_articles (published_at, article_id);
 
 -- Few articles are withdrawn or taken down; their pictures and files are looked up among them alone.
 CREATE INDEX live_articles_hidden ON live_articles (article_id) WHERE public IN ('withdrawn', 'taken_down');
