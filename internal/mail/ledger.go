@@ -52,7 +52,7 @@ type Ledger interface {
 	// Every other State is a result for a row that is `claimed` or `dot` under the lease: `sent` of a row marked as
 	// resent is kept (and answered) as `in_doubt_resent`, and so is a second `in_doubt`; `pending` gives the row back
 	// untouched, for no copy can exist; `soft` and `in_doubt` add one to the attempts and set next_attempt; `hard` with
-	// Suppress also writes a suppression (why `hard`, scope `bulk`) for the address.
+	// Suppress also writes a suppression (why `hard`, scope `all`) for the address.
 	Commit(ctx context.Context, entries []Entry) ([]newsroom.DeliveryState, error)
 
 	// LeasePlaces takes n places in the row of newsletters under key ("" all, otherwise the domain they go to), each gap after the

@@ -93,7 +93,7 @@ const (
 	  SELECT l.article_id, l.published_at FROM live_articles l JOIN subscriptions w ON w.section_id = l.section_id
 	  WHERE w.subscriber_id = r.id AND w.cadence = @cadence AND l.public = 'live' AND l.section_id = ANY (r.sections)
 	    AND l.published_at > greatest(w.since, @reach) AND l.published_at <= @to AND NOT EXISTS (
-	      SELECT FROM mail_recipients d JOIN mail_issues i ON i.id = d.issue_id
+	      SELECT FROM mail_deliveries d JOIN mail_issues i ON i.id = d.issue_id
 	      WHERE d.subscriber_id = r.id AND d.state NOT IN ('suppressed', 'cancelled', 'hard', 'expired')
 	        AND (i.article_id = l.article_id OR (i.kind = 'digest' AND i.items @> ARRAY[l.article_id])))
 	    AND NOT EXISTS ( -- on its way, and no row was made yet

@@ -216,7 +216,7 @@ var byKeyOnly = map[string]string{
 const sqlByKeyOnly = `SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_indexscan', 'enable_indexonlyscan',
 	'enable_hashjoin', 'enable_mergejoin']) AS name`
 
-// One statement for results and dots: it costs the database as much as its number of rows, and as much again for each statement.
+// One statement for results and dots: each costs the database as much to begin as a few rows.
 const sqlCommitRows = `
 	UPDATE mail_deliveries d SET
 	  state = CASE WHEN d.resent AND e.state IN ('sent', 'in_doubt') THEN 'in_doubt_resent' ELSE e.state END,
@@ -234,7 +234,7 @@ const sqlCommitRows = `
 	  AS e (issue_id, subscriber_id, lease, state, at, hash, next, stage, code, enhanced, reply)
 	WHERE d.issue_id = e.issue_id AND d.subscriber_id = e.subscriber_id AND d.lease = e.lease
 	  AND (d.state = 'claimed' OR (d.state = 'dot' AND e.state <> 'dot'))
-	RETURNING d.subscriber_id, d.state`
+	RETURNING d.issue_id, d.subscriber_id, d.state`
 
 // Commit writes entries in one transaction, results before dots, and returns for each the state its row has now; "" where the
 // lease no longer matches. Repeating the same entries answers the same.
@@ -300,26 +300,21 @@ func (s *Store) commitMails(ctx context.Context, db batcher, entries []ledgerEnt
 	}
 	batch := &pgx.Batch{}
 	changed := 0
-	write := func(sql string, values args, rows []int) {
-		batch.Queue(sql, values).Query(func(answer pgx.Rows) error {
-			place := make(map[string]int, len(rows))
-			for _, i := range rows {
-				place[entries[i].SubscriberID] = i
-			}
-			var subscriber string
+	for _, rows := range statements(entries, which) {
+		place := make(map[ledgerKey]int, len(rows))
+		for _, i := range rows {
+			place[keyOf(entries[i])] = i
+		}
+		batch.Queue(sqlCommitRows, commitArgs(entries, rows)).Query(func(answer pgx.Rows) error {
+			var key ledgerKey
 			var state newsroom.DeliveryState
-			_, err := pgx.ForEachRow(answer, []any{&subscriber, &state}, func() error {
-				if i, ok := place[subscriber]; ok && states[i] == "" {
-					states[i] = state
-					changed++
-				}
+			_, err := pgx.ForEachRow(answer, []any{&key.issue, &key.subscriber, &state}, func() error {
+				states[place[key]] = state
+				changed++
 				return nil
 			})
 			return err
 		})
-	}
-	for _, rows := range statements(entries, which) {
-		write(sqlCommitRows, commitArgs(entries, rows), rows)
 	}
 	if err := db.SendBatch(ctx, batch).Close(); err != nil {
 		return err
@@ -330,24 +325,26 @@ func (s *Store) commitMails(ctx context.Context, db batcher, entries []ledgerEnt
 	return s.lookUp(ctx, db, entries, which, states)
 }
 
-// statements sorts the places of which into what one statement each can write: rows of one issue, none of them twice, results
-// before dots. There is seldom more than one.
+// ledgerKey names a row of the ledger.
+type ledgerKey struct{ issue, subscriber string }
+
+func keyOf(e ledgerEntry) ledgerKey { return ledgerKey{e.IssueID, e.SubscriberID} }
+
+// statements sorts the places of which into what one statement each can write: no row twice, results before dots. There is seldom
+// more than one.
 func statements(entries []ledgerEntry, which []int) (list [][]int) {
-	type row struct{ issue, subscriber string }
 	rest := slices.Clone(which)
 	slices.SortStableFunc(rest, func(a, b int) int { return cmp.Compare(rank(entries[a]), rank(entries[b])) })
 	for len(rest) > 0 {
-		issue := entries[rest[0]].IssueID
 		var rows, later []int
-		seen := make(map[row]bool, len(rest))
+		seen := make(map[ledgerKey]bool, len(rest))
 		for _, i := range rest {
-			key := row{entries[i].IssueID, entries[i].SubscriberID}
-			if key.issue != issue || seen[key] {
+			if key := keyOf(entries[i]); seen[key] {
 				later = append(later, i)
-				continue
+			} else {
+				seen[key] = true
+				rows = append(rows, i)
 			}
-			seen[key] = true
-			rows = append(rows, i)
 		}
 		list, rest = append(list, rows), later
 	}

@@ -47,7 +47,7 @@ const (
 	WHERE p.slowed_at IS NULL OR p.slowed_at < clock_timestamp() - least(interval '1 second', @ease * interval '1 second')`
 )
 
-// Paces is what an admin has set, and by key (” all newsletters, otherwise a domain) the mails per second that are left of a pace
+// Paces is what an admin has set, and by key ("" all newsletters, otherwise a domain) the mails per second that are left of a pace
 // that the relay asked to slow down; ease is how long it takes to rise by a tenth.
 func (s *Store) Paces(ctx context.Context, ease time.Duration) (set newsroom.MailLimits, slowed map[string]float64, err error) {
 	var limits, rates []byte

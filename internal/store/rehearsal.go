@@ -15,7 +15,7 @@ import (
 const rehearsalDays = 90
 
 // The rounds of asking that began since a moment: who wrote and forwarded, when it was settled, and the text that was asked about. A
-// section of ” means the sections without a policy of their own.
+// section of "" means the sections without a policy of their own.
 const sqlPastRounds = `
 	WITH began AS (
 	  SELECT article_id, round, min(created_at) AS at, max(closed_at) FILTER (WHERE closed_why = 'settled' OR closed_why = 'decided') AS closed,
