@@ -15,10 +15,11 @@ const (
 	sqlDeskIssues = `
 	SELECT ` + issueColumns + `, ` + issueTitle + ` FROM mail_issues i
 	WHERE (@article = '' OR i.article_id = @article) AND (@n = 0 OR i.n = @n) ORDER BY i.opened_at DESC LIMIT @limit`
-	sqlDeskIssue       = `SELECT ` + issueColumns + `, ` + issueTitle + ` FROM mail_issues i WHERE i.id = @id`
+	sqlDeskIssue = `SELECT ` + issueColumns + `, ` + issueTitle + ` FROM mail_issues i WHERE i.id = @id`
+	// What the relay refused; what it took and came back is told apart (IssueBounces).
 	sqlDeskIssueFaults = `
 	SELECT state, smtp_code, enhanced, max(reply), max(attempt), min(next_attempt), count(*)::int FROM mail_deliveries
-	WHERE issue_id = @id AND state IN ('soft', 'hard', 'expired', 'in_doubt', 'in_doubt_resent')
+	WHERE issue_id = @id AND state IN ('soft', 'hard', 'expired', 'in_doubt', 'in_doubt_resent') AND smtp_stage <> 'bounce'
 	GROUP BY 1, 2, 3 ORDER BY 7 DESC, 1, 2, 3 LIMIT 100`
 	sqlIssuePace = `
 	SELECT greatest(@since, coalesce(i.started_at, i.opened_at)),
