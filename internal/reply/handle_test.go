@@ -213,8 +213,22 @@ func TestTrustedServerSaysWhoSigned(t *testing.T) {
 	if got := try(pass, func(m *note) { m.signer = "" }); got != "unsigned" {
 		t.Errorf("a pass without any signature: %q", got)
 	}
-	if got := try(pass, nil); got != "decided" {
-		t.Errorf("a pass: %q", got)
+	// The server's word does not say which signature it holds for: a stranger's beside the genuine one must not speak for it.
+	beside := pass + "DKIM-Signature: v=1; a=rsa-sha256; d=vankhe.example; s=x; "
+	for name, extra := range map[string]string{
+		"one over a part of the body": "h=From:To:Subject; l=0; bh=; b=\r\n",
+		"one that leaves From out":    "h=To:Subject; bh=; b=\r\n",
+	} {
+		if got := try(beside+extra, nil); got != "unsigned" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	byTag := func(m *note) { m.quote, m.to = "", "toasoan+"+a.tag+"@vankhe.example" }
+	if got := try(beside+"h=From:Subject; bh=; b=\r\n", byTag); got != "no_original" {
+		t.Errorf("one of two leaves To out: %q", got)
+	}
+	if got := try(pass+"DKIM-Signature: v=1; d=evil.example; s=x; h=Subject; l=0; bh=; b=\r\n", nil); got != "decided" {
+		t.Errorf("a pass, and another domain's signature: %q", got)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// maxSignatures is how many signatures of one mail are looked at.
+// maxSignatures is how many signatures of one mail are verified: each costs a question to the DNS.
 const maxSignatures = 5
 
 // signed reports whether the domain of the mail's own From address signed it (DKIM pass, aligned as RFC 7489 relaxed), and whether
@@ -23,12 +23,7 @@ func (h *Handler) signed(raw []byte, a answer) (ok, coversTo bool) {
 		if !h.serverSays(a.header, domain) {
 			return false, false
 		}
-		for _, s := range signatures(a.header) {
-			if aligned(s["d"], domain) && s["l"] == "" && s.covers("from") {
-				ok, coversTo = true, coversTo || s.covers("to")
-			}
-		}
-		return ok, coversTo
+		return vouched(signatures(a.header), domain)
 	}
 	found, _ := dkim.VerifyWithOptions(bytes.NewReader(raw), &dkim.VerifyOptions{LookupTXT: h.LookupTXT, MaxVerifications: maxSignatures})
 	for _, v := range found {
@@ -41,6 +36,20 @@ func (h *Handler) signed(raw []byte, a answer) (ok, coversTo bool) {
 		ok, coversTo = true, coversTo || covers(v.HeaderKeys, "to")
 	}
 	return ok, coversTo
+}
+
+// vouched takes the mail server's word that one of the domain's signatures holds. It does not say which, and whoever sends a mail may
+// put more of them beside the genuine one: what counts is what all of them promise.
+func vouched(all []signature, domain string) (ok, coversTo bool) {
+	all = slices.DeleteFunc(all, func(s signature) bool { return !aligned(s["d"], domain) })
+	lacks := func(field string) bool {
+		return slices.ContainsFunc(all, func(s signature) bool { return !s.covers(field) })
+	}
+	partly := slices.ContainsFunc(all, func(s signature) bool { _, length := s["l"]; return length })
+	if len(all) == 0 || partly || lacks("from") {
+		return false, false
+	}
+	return true, !lacks("to")
 }
 
 // serverSays reads the topmost Authentication-Results: the receiving server puts its own above everything that came with the mail,
@@ -70,7 +79,7 @@ func covers(fields []string, name string) bool {
 }
 
 func signatures(header textproto.Header) (list []signature) {
-	for fields := header.FieldsByKey("DKIM-Signature"); fields.Next() && len(list) < maxSignatures; {
+	for fields := header.FieldsByKey("DKIM-Signature"); fields.Next(); {
 		s := signature{}
 		for tag := range strings.SplitSeq(fields.Value(), ";") {
 			name, value, _ := strings.Cut(tag, "=")
