@@ -19,12 +19,11 @@ func TestACommitLooksItsRowsUp(t *testing.T) {
 	issue := h.mail("article00001", 1, "published", newsroom.ChangeNew).Issues[0]
 	h.ready(issue)
 	lease, rows := h.take(issue, 500)
-	var dots []ledgerEntry
-	var which []int
-	for i, r := range rows[:10] {
-		dots, which = append(dots, h.entry(issue, r, lease, newsroom.DeliveryDot)), append(which, i)
+	var dots []entryRow
+	for _, r := range rows[:10] {
+		dots = append(dots, entryRow{new(h.entry(issue, r, lease, newsroom.DeliveryDot))})
 	}
-	found, _ := h.ledger.Query(t.Context(), "EXPLAIN "+sqlCommitRows, commitArgs(dots, which))
+	found, _ := h.ledger.Query(t.Context(), "EXPLAIN "+sqlCommitRows, dots)
 	lines, err := pgx.CollectRows(found, pgx.RowTo[string])
 	if err != nil {
 		t.Fatal(err)

@@ -70,6 +70,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	ledger := cfg.Copy()
 	ledger.MaxConns = ledgerConns
 	maps.Copy(ledger.ConnConfig.RuntimeParams, byKeyOnly)
+	ledger.AfterConnect = knowEntries
 	books, err := pgxpool.NewWithConfig(ctx, ledger)
 	if err != nil {
 		db.Close()
@@ -116,9 +117,11 @@ func (s *Store) checkSchema(ctx context.Context) error {
 }
 
 // tx runs do in one transaction; a serialisation failure or deadlock is tried again, at most three times.
-func (s *Store) tx(ctx context.Context, do func(pgx.Tx) error) error {
+func (s *Store) tx(ctx context.Context, do func(pgx.Tx) error) error { return txOn(ctx, s.db, do) }
+
+func txOn(ctx context.Context, db *pgxpool.Pool, do func(pgx.Tx) error) error {
 	for try := 1; ; try++ {
-		err := pgx.BeginFunc(ctx, s.db, do)
+		err := pgx.BeginFunc(ctx, db, do)
 		if try < 3 && (isCode(err, "40P01") || isCode(err, "40001")) {
 			continue
 		}
