@@ -11,8 +11,8 @@ import (
 	"toasoan/newsroom"
 )
 
-// scribe gathers what the connections of one lane wait for and commits it together: while one commit is on its way,
-// everybody else's entries wait for the next. Each connection has at most a few entries in it, so that the doubt a crash
+// scribe gathers what the connections of one lane wait for and commits it together: while a commit is on its way, everybody
+// else's entries wait for the next, which begins before the first is done only once half of the lanes are waiting for it. Each connection has at most a few entries in it, so that the doubt a crash
 // can leave stays at one mail per connection.
 type scribe struct {
 	ledger Ledger
@@ -23,7 +23,7 @@ type scribe struct {
 
 	mu    sync.Mutex
 	queue []*wish
-	busy  bool
+	busy  int           // commits on their way
 	full  chan struct{} // closed when enough are in the queue, while the writer waits for that
 }
 
@@ -35,14 +35,14 @@ type wish struct {
 	done    chan bool // true: settled; false: it is this one's turn to write
 }
 
-// enough reports that half of the lanes wait for a commit. The other half has its mails on the wire meanwhile, and commits next: the
-// database and the relay are never both kept waiting. s.mu is held.
-func (s *scribe) enough() bool { return 2*len(s.queue) >= int(s.crowd.Load()) }
+// enough reports that so many are half of the lanes: the other half has its mails on the wire meanwhile, and commits next, so that the
+// database and the relay are never both kept waiting.
+func (s *scribe) enough(waiting int) bool { return 2*waiting >= int(s.crowd.Load()) }
 
 // gather lets other lanes join the commit, for half a millisecond at most: a commit costs the database nearly the same with one row
 // as with ten. A lane that is alone waits for nobody. s.mu is held, but not while waiting.
 func (s *scribe) gather(ctx context.Context) {
-	if s.enough() {
+	if s.enough(1+len(s.queue)) || s.busy > 1 {
 		return
 	}
 	full := make(chan struct{})
@@ -61,8 +61,10 @@ func (s *scribe) gather(ctx context.Context) {
 
 const gatherFor = 500 * time.Microsecond
 
-// mostEntries bounds one commit.
-const mostEntries = 512
+const (
+	mostEntries = 512 // of one commit
+	mostCommits = 2   // on their way at once
+)
 
 // commit writes entries durably and returns the rows' states. It tries again for as long as ctx lives, since a repeat
 // answers the same, and once ctx has ended for Waits.Flush more: results that are known must not be lost.
@@ -95,9 +97,10 @@ func (s *scribe) commit(ctx context.Context, entries []Entry) ([]newsroom.Delive
 func (s *scribe) once(ctx context.Context, entries []Entry) ([]newsroom.DeliveryState, error) {
 	w := &wish{entries: entries, done: make(chan bool, 1)}
 	s.mu.Lock()
-	s.queue = append(s.queue, w)
-	if s.busy {
-		if s.full != nil && s.enough() {
+	if s.busy == 0 || (s.busy < mostCommits && s.full == nil && s.enough(1+len(s.queue))) {
+		s.busy++
+	} else {
+		if s.queue = append(s.queue, w); s.full != nil && s.enough(1+len(s.queue)) {
 			close(s.full)
 			s.full = nil
 		}
@@ -107,36 +110,39 @@ func (s *scribe) once(ctx context.Context, entries []Entry) ([]newsroom.Delivery
 		}
 		s.mu.Lock()
 	}
-	s.busy = true
 	s.gather(ctx)
-	batch := s.take()
+	batch := s.take(w)
 	s.mu.Unlock()
 	s.write(ctx, batch)
 	s.mu.Lock()
-	if len(s.queue) == 0 {
-		s.busy = false
+	if len(s.queue) == 0 || (s.busy > 1 && !s.enough(len(s.queue))) {
+		s.busy--
 	} else {
-		s.queue[0].done <- false
+		next := s.queue[0]
+		s.queue = s.queue[1:]
+		next.done <- false
 	}
 	s.mu.Unlock()
 	return w.states, w.err
 }
 
-// take removes the next batch from the queue; the first wish in it is the writer's own.
-func (s *scribe) take() []*wish {
-	rows, n := 0, 0
-	for n < len(s.queue) && (n == 0 || rows+len(s.queue[n].entries) <= mostEntries) {
-		rows += len(s.queue[n].entries)
-		n++
+// take makes a batch of the writer's own wish and what waits.
+func (s *scribe) take(own *wish) []*wish {
+	batch, rows := []*wish{own}, len(own.entries)
+	for len(s.queue) > 0 && rows+len(s.queue[0].entries) <= mostEntries {
+		rows += len(s.queue[0].entries)
+		batch, s.queue = append(batch, s.queue[0]), s.queue[1:]
 	}
-	batch := s.queue[:n:n]
-	s.queue = s.queue[n:]
 	return batch
 }
 
 // write commits a batch and tells everyone in it.
 func (s *scribe) write(ctx context.Context, batch []*wish) {
-	var all []Entry
+	rows := 0
+	for _, w := range batch {
+		rows += len(w.entries)
+	}
+	all := make([]Entry, 0, rows)
 	for _, w := range batch {
 		all = append(all, w.entries...)
 	}

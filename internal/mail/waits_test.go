@@ -60,20 +60,24 @@ func (l slowLedger) Commit(_ context.Context, e []Entry) ([]newsroom.DeliverySta
 
 func TestScribeGathersAndAnswersEverybody(t *testing.T) {
 	t.Parallel()
-	var commits atomic.Int32
+	const lanes = 20
+	var commits, taken, atOnce, most atomic.Int32
 	hold := make(chan struct{})
 	s := &scribe{log: slog.New(slog.DiscardHandler), waits: hasty(), ledger: slowLedger{commit: func(entries []Entry) ([]newsroom.DeliveryState, error) {
-		if commits.Add(1) == 1 {
-			<-hold
-		}
+		commits.Add(1)
+		taken.Add(int32(len(entries) / 2))
+		most.Store(max(most.Load(), atOnce.Add(1)))
+		defer atOnce.Add(-1)
+		<-hold
 		states := make([]newsroom.DeliveryState, len(entries))
 		for i, e := range entries {
 			states[i] = newsroom.DeliveryState(e.SubscriberID)
 		}
 		return states, nil
 	}}}
+	s.crowd.Store(lanes)
 	var group sync.WaitGroup
-	for i := range 20 {
+	for i := range lanes {
 		group.Go(func() {
 			name := fmt.Sprintf("s%d", i)
 			states, err := s.commit(t.Context(), []Entry{{SubscriberID: name + "a"}, {SubscriberID: name + "b"}})
@@ -82,13 +86,16 @@ func TestScribeGathersAndAnswersEverybody(t *testing.T) {
 			}
 		})
 	}
-	await(t, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.queue) == 19 })
+	await(t, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return int(taken.Load())+len(s.queue) == lanes })
 	close(hold)
 	group.Wait()
-	if n := commits.Load(); n != 2 {
-		t.Errorf("%d commits, one for the first and one for all others", n)
+	if n := commits.Load(); n > 4 {
+		t.Errorf("%d commits for %d lanes that came together", n, lanes)
 	}
-	if s.busy || len(s.queue) != 0 {
+	if n := most.Load(); n != mostCommits {
+		t.Errorf("%d commits at once, not %d", n, mostCommits)
+	}
+	if s.busy != 0 || len(s.queue) != 0 {
 		t.Error("the scribe did not come to rest")
 	}
 }

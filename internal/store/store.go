@@ -41,7 +41,7 @@ type Keys interface {
 	Open(sealed []byte) ([]byte, error)
 }
 
-// ledgerConns is how many commits of the mail ledger may be on their way at once: one of each lane, with room for a second.
+// ledgerConns is how many commits of the mail ledger may be on their way at once: two of each lane.
 const ledgerConns = 4
 
 // Options of New. Now defaults to time.Now.
