@@ -362,6 +362,7 @@ func (m *mailBench) first(ctx context.Context, decisions int) error {
 	}
 	defer s.close()
 	var firsts []time.Duration
+	var steps [4][]time.Duration
 	for range decisions {
 		article, err := m.ready(ctx, s, bulkList)
 		if err != nil {
@@ -384,6 +385,16 @@ func (m *mailBench) first(ctx context.Context, decisions int) error {
 		if err := m.stop(ctx, article); err != nil {
 			return err
 		}
+		reached, err := m.p.reached(ctx, article)
+		if err != nil {
+			return err
+		}
+		for i, at := range reached {
+			steps[i] = append(steps[i], at.Sub(released))
+		}
+	}
+	for i, step := range []string{"opened by the consumer", "text and recipients frozen", "first chunk leased", "first dot permitted"} {
+		say("%s: p50 %.0f ms, p99 %.0f ms after the release", step, quantile(steps[i], 0.5), quantile(steps[i], 0.99))
 	}
 	m.report.value("mail.first_p50_ms", quantile(firsts, 0.5), "ms", fmt.Sprintf("release to the first of 20,000 mails, %d releases", decisions))
 	m.report.value("mail.first_p99_ms", quantile(firsts, 0.99), "ms", "")

@@ -177,6 +177,14 @@ func (p *plant) released(ctx context.Context, id string) (at time.Time, err erro
 	return at, err
 }
 
+// reached is when an article's newsletter was opened, was frozen, had its first chunk leased and its first dot permitted.
+func (p *plant) reached(ctx context.Context, article string) (at [4]time.Time, err error) {
+	err = p.db.QueryRow(ctx, `
+		SELECT i.opened_at, i.prepared_at, i.started_at, (SELECT min(d.dot_at) FROM mail_deliveries d WHERE d.issue_id = i.id)
+		FROM mail_issues i WHERE i.article_id = $1 ORDER BY i.seq DESC LIMIT 1`, article).Scan(&at[0], &at[1], &at[2], &at[3])
+	return at, err
+}
+
 // issue is the newsletter of an article: its id, status and counts once it is closed.
 func (p *plant) issue(ctx context.Context, article string) (id, status string, counts newsroom.IssueCounts, err error) {
 	var raw []byte

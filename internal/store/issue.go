@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"time"
 	"toasoan/newsroom"
 )
 
@@ -249,10 +250,18 @@ func (s *Store) abort(ctx context.Context, tx pgx.Tx, id, by, why string) error 
 	if _, err := tx.Exec(ctx, sqlAbort, args{"id": id, "why": why, "by": by}); err != nil {
 		return fmt.Errorf("stop issue %s: %w", id, err)
 	}
-	if _, err := tx.Exec(ctx, sqlTakeBack, args{"id": id, "state": string(newsroom.DeliveryCancelled), "at": now}); err != nil {
+	if err := takeBack(ctx, tx, id, newsroom.DeliveryCancelled, now); err != nil {
 		return fmt.Errorf("stop issue %s: %w", id, err)
 	}
 	return nil
+}
+
+func takeBack(ctx context.Context, tx pgx.Tx, issueID string, state newsroom.DeliveryState, now time.Time) error {
+	if err := lockRows(ctx, tx, sqlLockOfIssue, under, args{"issue": issueID}); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, sqlTakeBack, args{"id": issueID, "state": string(state), "at": now})
+	return err
 }
 
 // ---------------------------------------------------------------- candidates

@@ -39,8 +39,7 @@ func (s *Store) pause(ctx context.Context, tx pgx.Tx, issueID, by, why string) e
 	if err != nil || tag.RowsAffected() == 0 {
 		return err
 	}
-	_, err = tx.Exec(ctx, sqlTakeBack, args{"id": issueID, "state": string(newsroom.DeliveryPending), "at": s.now().UTC()})
-	return err
+	return takeBack(ctx, tx, issueID, newsroom.DeliveryPending, s.now().UTC())
 }
 
 // PauseIssue holds an issue on a person's word: no dot is given after it. An issue that does not run stays as it is.

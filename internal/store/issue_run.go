@@ -90,6 +90,9 @@ func (s *Store) CloseIssue(ctx context.Context, issueID string) (newsroom.Delive
 			if err := s.unrollAll(ctx, tx, issueID, now); err != nil {
 				return err
 			}
+			if err := lockRows(ctx, tx, sqlLockOfIssue, underWay, args{"issue": issueID}); err != nil {
+				return err
+			}
 			if _, err := tx.Exec(ctx, sqlCancelRest, args{"id": issueID, "at": now}); err != nil {
 				return err
 			}

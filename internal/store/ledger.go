@@ -87,6 +87,9 @@ func (s *Store) LeaseChunk(ctx context.Context, issueID string, chunk int, now t
 		if err := tx.QueryRow(ctx, sqlLeaseChunk, args{"issue": issueID, "chunk": chunk}).Scan(&lease); err != nil {
 			return notFound(err)
 		}
+		if err := lockRows(ctx, tx, sqlLockOfChunk, under, args{"issue": issueID, "chunk": chunk}); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, sqlFenceChunk, args{
 			"issue": issueID, "chunk": chunk, "lease": lease, "resend": resendAfter, "now": now.UTC(),
 		}); err != nil {

@@ -134,19 +134,20 @@ type ledgerKey struct{ issue, subscriber string }
 
 func keyOf(e ledgerEntry) ledgerKey { return ledgerKey{e.IssueID, e.SubscriberID} }
 
-// statements sorts the places of which into what one statement each can write: no row twice, results before dots. There is seldom
-// more than one.
+// statements sorts the places of which into what one statement each can write: no row twice, results before dots, and each in the
+// order in which rows are locked. There is seldom more than one.
 func statements(entries []ledgerEntry, which []int) (list [][]int) {
 	rest := slices.Clone(which)
-	slices.SortStableFunc(rest, func(a, b int) int { return cmp.Compare(rank(entries[a]), rank(entries[b])) })
+	slices.SortStableFunc(rest, func(a, b int) int {
+		return cmp.Or(cmp.Compare(entries[a].IssueID, entries[b].IssueID), cmp.Compare(entries[a].SubscriberID, entries[b].SubscriberID),
+			cmp.Compare(rank(entries[a]), rank(entries[b])))
+	})
 	for len(rest) > 0 {
 		var rows, later []int
-		seen := make(map[ledgerKey]bool, len(rest))
 		for _, i := range rest {
-			if key := keyOf(entries[i]); seen[key] {
+			if len(rows) > 0 && keyOf(entries[rows[len(rows)-1]]) == keyOf(entries[i]) {
 				later = append(later, i)
 			} else {
-				seen[key] = true
 				rows = append(rows, i)
 			}
 		}

@@ -64,6 +64,9 @@ func (s *Store) suppressOpen(ctx context.Context, tx pgx.Tx, subscriberID string
 	if _, err := tx.Exec(ctx, sqlShareUnroll); err != nil {
 		return fmt.Errorf("wait for an unroll: %w", err)
 	}
+	if err := lockRows(ctx, tx, sqlLockOfSubscriber, underWay, args{"subscriber": subscriberID}); err != nil {
+		return fmt.Errorf("stop mails to subscriber %s: %w", subscriberID, err)
+	}
 	if _, err := tx.Exec(ctx, sqlSuppressOpen, args{"subscriber": subscriberID, "lists": orEmpty(lists), "at": s.now().UTC()}); err != nil {
 		return fmt.Errorf("stop mails to subscriber %s: %w", subscriberID, err)
 	}
