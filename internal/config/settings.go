@@ -58,6 +58,8 @@ var settings = []setting{
 	{"MAIL_REPLY_TO", "", "where answers go", false, sender(func(c *Config) *string { return &c.Mail.ReplyTo })},
 	{"BOUNCE_DOMAIN", "", "domain of the bounce addresses; empty: bounces go to the sender", false, text(func(c *Config) *string { return &c.Mail.BounceDomain })},
 	{"BOUNCE_LISTEN", "", "address that takes returned mails by SMTP, or lmtp://address; empty: none", false, receiver},
+	{"BOUNCE_TLS_CERT", "", "file with its certificate and chain, for STARTTLS; read again when it is renewed; empty: no TLS", false, text(func(c *Config) *string { return &c.Mail.BounceCert })},
+	{"BOUNCE_TLS_KEY", "", "file with the certificate's key", false, text(func(c *Config) *string { return &c.Mail.BounceKey })},
 	{"BOUNCE_SOFT_ISSUES", "5", "an address from which so many newsletters come back gets no more; 0: never", false, number(func(c *Config) *int { return &c.Mail.SoftIssues }, 0, 1000)},
 	{"BOUNCE_SOFT_DAYS", "30", "days within which they count", false, number(func(c *Config) *int { return &c.Mail.SoftDays }, 1, 365)},
 	{"MAIL_RATE", "50", "mails per second for the whole installation, 0: no cap", false, number(func(c *Config) *int { return &c.Mail.Rate }, 0, 100_000)},
