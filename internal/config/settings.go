@@ -68,7 +68,7 @@ var settings = []setting{
 	{"MAIL_IN_DOUBT", "resend_once", "newsletters without an answer after the dot: resend_once or hold", false, oneOf(func(c *Config) *string { return &c.Mail.InDoubt }, "resend_once", "hold")},
 	{"MAIL_GATE", "warn", "newsletters while SPF, DKIM, DMARC, PTR, MX or TLS are wrong: warn or refuse", false, oneOf(func(c *Config) *string { return &c.Mail.Gate }, "warn", "refuse")},
 	{"MAIL_OUTBOUND", "", "addresses from which the relay sends, comma-separated, for the checks of SPF and PTR", false, outbound},
-	{"TOASOAN_TIME_SCALE", "1", "divides every wait of the mail lanes: for fault drills only", false, number(func(c *Config) *int { return &c.TimeScale }, 1, 10_000)},
+	{"TOASOAN_TIME_SCALE", "1", "divides every wait of the mail lanes, Temporal's patience with their workers included: for fault drills only", false, number(func(c *Config) *int { return &c.TimeScale }, 1, 10_000)},
 	{"DKIM_DOMAIN", "", "domain that signs (default: the sender's)", false, text(func(c *Config) *string { return &c.Mail.DKIMDomain })},
 	{"DKIM_SELECTOR", "", "selector of the DKIM key; empty: the relay signs", false, text(func(c *Config) *string { return &c.Mail.DKIMSelector })},
 	{"DKIM_KEY_FILE", "", "PEM file with the DKIM key (RSA or Ed25519)", false, text(func(c *Config) *string { return &c.Mail.DKIMKeyFile })},
