@@ -22,6 +22,7 @@ type Config struct {
 	Demo           bool
 	Install        bool
 	Secret         string
+	Passphrase     string // of backups
 	DatabaseURL    string
 	MigrateURL     string
 	NATSURL        string

@@ -42,6 +42,7 @@ var settings = []setting{
 	{"TOASOAN_DEMO", "1", "1: `run` loads demo content into an empty database; 0: the first start asks for unit and admin", false, toggle(func(c *Config) *bool { return &c.Demo })},
 	{"TOASOAN_INSTALL", "0", "1: `run` brings PostgreSQL onto a machine that has none: Debian's package as root or with passwordless sudo, else a download", false, toggle(func(c *Config) *bool { return &c.Install })},
 	{"TOASOAN_SECRET", "", "keys for tokens, version:base64 lines, the newest signs", true, text(func(c *Config) *string { return &c.Secret })},
+	{"BACKUP_PASSPHRASE", "", "what `backup` encrypts with and `restore` opens, at least 12 characters; not kept anywhere: write it down", true, text(func(c *Config) *string { return &c.Passphrase })},
 	{"DATABASE_URL", "", "PostgreSQL, as the app's role", true, link(func(c *Config) *string { return &c.DatabaseURL }, "postgres", "postgresql")},
 	{"MIGRATE_DATABASE_URL", "", "PostgreSQL, as the owner's role, for migrations (default DATABASE_URL)", true, link(func(c *Config) *string { return &c.MigrateURL }, "postgres", "postgresql")},
 	{"NATS_URL", "", "NATS with JetStream", true, link(func(c *Config) *string { return &c.NATSURL }, "nats", "tls", "ws", "wss")},
