@@ -187,7 +187,7 @@ func (p *progress) Write(b []byte) (int, error) {
 	if now := time.Now(); now.After(p.next) {
 		p.next, p.told = now.Add(progressEvery), true
 		if p.all > 0 {
-			fmt.Fprintf(p.out, "\r%s: %d of %d MB", p.what, p.done>>20, p.all>>20)
+			fmt.Fprintf(p.out, "\r%s: %d %%", p.what, p.done*100/p.all)
 		} else {
 			fmt.Fprintf(p.out, "\r%s: %d MB", p.what, p.done>>20)
 		}

@@ -75,17 +75,6 @@ func emptyFolder(c config.Config) error {
 	return nil
 }
 
-// restoreUnfinished is the name of a file in the data folder while it is restored: nothing is held yet, and no mail may go out.
-const restoreUnfinished = "restore.unfinished"
-
-// checkRestored refuses a data folder whose restore was cut off.
-func checkRestored(data string) error {
-	if _, err := os.Stat(filepath.Join(data, restoreUnfinished)); err == nil {
-		return fmt.Errorf("the restore into %s was cut off: remove that folder and restore again", data)
-	}
-	return nil
-}
-
 // restoring is one restore under way.
 type restoring struct {
 	terminal
@@ -158,16 +147,10 @@ func (r *restoring) run(ctx context.Context) (done newsroom.Restored, err error)
 			return done, err
 		}
 		r.config.DatabaseURL, r.config.MigrateURL = stack.AppURL, stack.OwnerURL
-		unfinished := filepath.Join(stack.Data(), restoreUnfinished)
-		if err := os.WriteFile(unfinished, nil, 0o600); err != nil {
-			return done, errors.Join(err, stack.Close(context.WithoutCancel(ctx)))
-		}
 		defer func() {
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 			defer cancel()
-			if err = errors.Join(err, stack.Close(end)); err == nil {
-				err = os.Remove(unfinished)
-			} else {
+			if err = errors.Join(err, stack.Close(end)); err != nil {
 				err = fmt.Errorf("%w (what was begun lies in %s: remove it before you try again)", err, stack.Data())
 			}
 		}()
@@ -178,7 +161,9 @@ func (r *restoring) run(ctx context.Context) (done newsroom.Restored, err error)
 	if _, err := migrations.Migrate(ctx, r.config.MigrateURL); err != nil {
 		return done, err
 	}
-	s, err := openStore(ctx, r.config, keys, logger(r.config, r.err))
+	s, err := store.New(ctx, store.Options{
+		URL: r.config.DatabaseURL, Keys: keys, Log: logger(r.config, r.err), BaseURL: r.config.URL.String(), Restoring: true,
+	})
 	if err != nil {
 		return done, err
 	}
@@ -189,7 +174,10 @@ func (r *restoring) run(ctx context.Context) (done newsroom.Restored, err error)
 	if done, err = s.SettleRestore(ctx, console, r.manifest.Made); err != nil {
 		return done, err
 	}
-	return done, r.keep()
+	if err := r.keep(); err != nil {
+		return done, err
+	}
+	return done, store.FinishRestore(ctx, r.config.MigrateURL)
 }
 
 // load has pg_restore write the dump in one transaction: all of it or nothing.

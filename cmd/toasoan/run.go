@@ -28,7 +28,7 @@ func runAll(ctx context.Context, t terminal, arguments []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(c.CheckDemo(), checkRestored(c.Data)); err != nil {
+	if err := c.CheckDemo(); err != nil {
 		return err
 	}
 	n := &newsroomRun{terminal: t, began: time.Now()}

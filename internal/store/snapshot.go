@@ -103,7 +103,7 @@ const (
 )
 
 // ReadyForRestore refuses a database that holds anything with ErrNotEmpty, makes the role that a dump's grants name, and returns the
-// server's major version.
+// server's major version. From here no program works on the database until FinishRestore: nothing in it is held yet.
 func ReadyForRestore(ctx context.Context, ownerURL string) (postgres int, err error) {
 	conn, err := pgx.Connect(ctx, ownerURL)
 	if err != nil {
@@ -124,6 +124,33 @@ func ReadyForRestore(ctx context.Context, ownerURL string) (postgres int, err er
 	if err := conn.QueryRow(ctx, `SELECT current_setting('server_version_num')`).Scan(&version); err != nil {
 		return 0, fmt.Errorf("look at the database: %w", err)
 	}
+	if err := mark(ctx, conn, `'`+restoringMark+`'`); err != nil {
+		return 0, err
+	}
 	number, err := strconv.Atoi(version)
 	return number / 10_000, err
+}
+
+// restoringMark is the comment of a database while it is restored.
+const restoringMark = "toasoan: is being restored"
+
+func mark(ctx context.Context, conn *pgx.Conn, comment string) error {
+	var name string
+	if err := conn.QueryRow(ctx, `SELECT current_database()`).Scan(&name); err != nil {
+		return fmt.Errorf("look at the database: %w", err)
+	}
+	if _, err := conn.Exec(ctx, `COMMENT ON DATABASE `+pgx.Identifier{name}.Sanitize()+` IS `+comment); err != nil {
+		return fmt.Errorf("mark the database as one that is restored (MIGRATE_DATABASE_URL must be its owner's): %w", err)
+	}
+	return nil
+}
+
+// FinishRestore lets programs work on the database.
+func FinishRestore(ctx context.Context, ownerURL string) error {
+	conn, err := pgx.Connect(ctx, ownerURL)
+	if err != nil {
+		return fmt.Errorf("connect to restore: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing to lose on close
+	return mark(ctx, conn, `NULL`)
 }
