@@ -217,7 +217,20 @@ func TestAnOldCertificateIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := listener.Addr().String()
-	_ = listener.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	r := &Receiver{Handler: &Handler{Store: s, Domain: domain, Log: slog.New(slog.DiscardHandler)}, LMTP: true, Log: slog.New(slog.DiscardHandler)}
+	go func() { done <- r.Serve(ctx, listener) }()
+	if said, err := Check(t.Context(), "lmtp://"+address, time.Now()); err != nil || !strings.Contains(said, "in the clear") {
+		t.Errorf("LMTP: %q, %v", said, err)
+	}
+	if said, err := Check(t.Context(), address, time.Now()); err == nil {
+		t.Errorf("LMTP asked as SMTP: %q", said)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 	if said, err := Check(t.Context(), address, time.Now()); err == nil {
 		t.Errorf("nobody is there: %q", said)
 	}
