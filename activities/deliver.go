@@ -65,13 +65,10 @@ type Letters interface {
 	RaiseAlert(ctx context.Context, id, code string, detail map[string]any) error
 }
 
-// beatEvery is how often a long activity says that it lives; its heartbeat timeout is four times that.
-const beatEvery = 5 * time.Second
-
-// beating says that the activity lives until stop is called.
+// beating says that the activity lives until stop is called, four times within its heartbeat timeout.
 func beating(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
-	ticker := time.NewTicker(beatEvery)
+	ticker := time.NewTicker(max(activity.GetInfo(ctx).HeartbeatTimeout/4, time.Second))
 	go func() {
 		defer ticker.Stop()
 		for {

@@ -15,6 +15,7 @@ const SignalIssue = "issue"
 // DeliveryInput names an issue; where it stands is in the ledger, so that a run that continues as new carries nothing else.
 type DeliveryInput struct {
 	IssueID string `json:"issue_id"`
+	Scale   int    `json:"scale,omitempty"` // of a fault drill; see scaled
 }
 
 // DeliveryResult is how an issue ended.
@@ -26,7 +27,7 @@ type DeliveryResult struct {
 // Delivery mails one issue: it freezes text and recipients, sends the chunks through a window of deliveryWindow, comes back for
 // what the relay put off, and closes the issue when nothing waits any more. Paused, it waits for a person.
 func Delivery(ctx workflow.Context, in DeliveryInput) (DeliveryResult, error) {
-	d := &deliveryRun{in: activities.IssueInput(in), changed: workflow.GetSignalChannel(ctx, SignalIssue)}
+	d := &deliveryRun{in: activities.IssueInput{IssueID: in.IssueID}, lane: scaled(mailChunk, in.Scale), changed: workflow.GetSignalChannel(ctx, SignalIssue)}
 	ctx = workflow.WithActivityOptions(ctx, bookkeeping)
 	at, err := call(ctx, desk.PrepareIssue, d.in)
 	if err != nil {
@@ -49,6 +50,7 @@ func Delivery(ctx workflow.Context, in DeliveryInput) (DeliveryResult, error) {
 // deliveryRun is what one run of Delivery remembers.
 type deliveryRun struct {
 	in      activities.IssueInput
+	lane    workflow.ActivityOptions // of SendChunk
 	changed workflow.ReceiveChannel
 	chunks  int // SendChunks of this run
 }
@@ -95,7 +97,7 @@ func (d *deliveryRun) pass(ctx workflow.Context, due []int) (hold string, err er
 	workers := workflow.NewWaitGroup(ctx)
 	work := func(ctx workflow.Context) {
 		defer workers.Done()
-		lane := workflow.WithActivityOptions(ctx, mailChunk)
+		lane := workflow.WithActivityOptions(ctx, d.lane)
 		for len(queue) > 0 && !stopped {
 			chunk := queue[0]
 			queue = queue[1:]

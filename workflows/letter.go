@@ -12,6 +12,7 @@ import (
 // LetterInput names a letter; what it says and to whom is loaded for each attempt.
 type LetterInput struct {
 	LetterID string `json:"letter_id"`
+	Scale    int    `json:"scale,omitempty"` // of a fault drill; see scaled
 }
 
 // LetterResult is what became of a letter.
@@ -22,9 +23,9 @@ type LetterResult struct {
 // Letter sends one letter: attempt after attempt, when the ledger says that the next is due, until it was accepted, refused for
 // good, or has nothing to say any more. A letter that did not arrive is put before the operator.
 func Letter(ctx workflow.Context, in LetterInput) (LetterResult, error) {
-	lane := workflow.WithActivityOptions(ctx, letterLane)
+	lane := workflow.WithActivityOptions(ctx, scaled(letterLane, in.Scale))
 	for {
-		at, err := call(lane, desk.SendLetter, activities.LetterInput(in))
+		at, err := call(lane, desk.SendLetter, activities.LetterInput{LetterID: in.LetterID})
 		if err != nil {
 			return LetterResult{}, fmt.Errorf("send letter %s: %w", in.LetterID, err)
 		}

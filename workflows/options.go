@@ -54,6 +54,15 @@ const (
 
 // ---------------------------------------------------------------- mail
 
+// scaled is options of a mail lane whose worker is missed sooner, by as much as a fault drill divides all its other waits; scale comes
+// with the run's input, so that a replay takes the same. Below leastBeat a machine that is merely busy would look like one that died.
+func scaled(o workflow.ActivityOptions, scale int) workflow.ActivityOptions {
+	if scale > 1 {
+		o.HeartbeatTimeout = max(o.HeartbeatTimeout/time.Duration(scale), leastBeat)
+	}
+	return o
+}
+
 // mailChunk: one SendChunk. It yields after 10 minutes, and its last dot may take 10 more; a worker that died is missed after
 // 20 s and the chunk is taken up a second later. It is tried for ever: the ledger knows what is done.
 var mailChunk = workflow.ActivityOptions{
@@ -79,6 +88,8 @@ var bookkeeping = workflow.ActivityOptions{
 }
 
 const (
+	// leastBeat is the shortest heartbeat timeout of a fault drill.
+	leastBeat = 4 * time.Second
 	// deliveryWindow is how many chunks of one issue are on their way at once: as many as there are connections.
 	deliveryWindow = 8
 	// generation is how many SendChunks one run of Delivery makes before it continues as new.

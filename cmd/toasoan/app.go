@@ -71,7 +71,8 @@ func open(ctx context.Context, c config.Config, keys *secret.Ring, log *slog.Log
 		return nil, err
 	}
 	a.dispatch, err = dispatch.Dial(dispatch.Options{
-		Address: c.Temporal.Address, Namespace: c.Temporal.Namespace, TLS: tlsConfig, Requests: a.store, Log: log,
+		Address: c.Temporal.Address, Namespace: c.Temporal.Namespace, TLS: tlsConfig, Requests: a.store, TimeScale: c.TimeScale,
+		Log: log,
 	})
 	if err != nil {
 		a.close()

@@ -224,13 +224,11 @@ func (d *doctor) returned(ctx context.Context) (string, error) {
 		ways = append(ways, way)
 	}
 	if d.config.Mail.BounceListen != "" {
-		address, _ := bounce.ParseListen(d.config.Mail.BounceListen)
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		way, err := bounce.Check(ctx, d.config.Mail.BounceListen, time.Now())
 		if err != nil {
-			return "", fmt.Errorf("nobody takes mail at %s", address)
+			return "", err
 		}
-		defer conn.Close() //nolint:errcheck // nothing was said
-		ways = append(ways, "taken at "+address)
+		ways = append(ways, way)
 	}
 	switch {
 	case len(ways) > 0:

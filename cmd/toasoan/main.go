@@ -39,6 +39,8 @@ func commands() []command {
 		{"probe", "URL", "fail unless a URL answers 200: the health check of the image", runProbe},
 		{"audit", "export [flags]", "the audit chain as a file that proves itself", runAudit},
 		{"verify-audit", "[flags]", "prove that the audit chain, or an exported file, was not altered", runVerifyAudit},
+		{"backup", "[flags] FILE", "database, media and keys as one encrypted file", runBackup},
+		{"restore", "[flags] FILE", "bring a backup into an empty data folder or database; what may have gone out since is held", runRestore},
 		{"rebuild", "feeds|workflows [flags]", "make anew from the database what can be made anew", runRebuild},
 	}
 }

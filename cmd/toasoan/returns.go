@@ -41,14 +41,12 @@ func (a *app) returns(ctx context.Context) (stop func(), err error) {
 		group.Go(func() error { reader.Run(ctx); return nil })
 	}
 	if a.config.Mail.BounceListen != "" {
-		address, lmtp := bounce.ParseListen(a.config.Mail.BounceListen)
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		receiver, listener, err := a.receiver(ctx, bounces)
 		if err != nil {
 			stop()
-			return nil, fmt.Errorf("BOUNCE_LISTEN: %w", err)
+			return nil, err
 		}
-		a.log.Info("returned mails are taken", "listen", listener.Addr().String())
-		receiver := &bounce.Receiver{Handler: bounces, LMTP: lmtp, Log: a.log}
+		a.log.Info("returned mails are taken", "listen", listener.Addr().String(), "tls", receiver.Certificate != nil)
 		group.Go(func() error {
 			err := receiver.Serve(ctx, listener)
 			if err != nil {
@@ -58,4 +56,22 @@ func (a *app) returns(ctx context.Context) (stop func(), err error) {
 		})
 	}
 	return stop, nil
+}
+
+// receiver is who takes bounces by SMTP or LMTP, and where.
+func (a *app) receiver(ctx context.Context, bounces *bounce.Handler) (*bounce.Receiver, net.Listener, error) {
+	m := a.config.Mail
+	address, lmtp := bounce.ParseListen(m.BounceListen)
+	r := &bounce.Receiver{Handler: bounces, LMTP: lmtp, Log: a.log}
+	if m.BounceCert != "" {
+		var err error
+		if r.Certificate, err = bounce.LoadCertificate(m.BounceCert, m.BounceKey, a.log); err != nil {
+			return nil, nil, fmt.Errorf("BOUNCE_TLS_CERT: %w", err)
+		}
+	}
+	listener, err := bounce.Listen(ctx, address)
+	if err != nil {
+		return nil, nil, fmt.Errorf("BOUNCE_LISTEN: %w", err)
+	}
+	return r, listener, nil
 }

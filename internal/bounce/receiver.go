@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
@@ -33,9 +32,10 @@ const (
 // Receiver takes reports by SMTP or LMTP: from a mail server in front of it, or as the MX of the bounce domain. It takes mail for
 // bounce and unsubscribe addresses alone and passes nothing on; 250 comes after the commit.
 type Receiver struct {
-	Handler *Handler
-	LMTP    bool
-	Log     *slog.Logger
+	Handler     *Handler
+	LMTP        bool
+	Certificate *Certificate // nil: no STARTTLS. With one it is offered and not asked for: most senders of bounces take what there is
+	Log         *slog.Logger
 
 	ctx     context.Context //nolint:containedctx // Serve's: the sessions that the library makes end with it
 	mu      sync.Mutex
@@ -49,6 +49,9 @@ func (r *Receiver) Serve(ctx context.Context, listener net.Listener) error {
 	s.Domain, s.LMTP = r.Handler.Domain, r.LMTP
 	s.MaxMessageBytes, s.MaxRecipients, s.ReadTimeout, s.WriteTimeout = maxMessage, maxRecipients, silence, silence
 	s.EnableSMTPUTF8 = true
+	if r.Certificate != nil {
+		s.TLSConfig = r.Certificate.config()
+	}
 	s.ErrorLog = quiet{r.Log}
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
@@ -165,11 +168,3 @@ func (q quiet) Printf(string, ...any) { q.log.Debug("smtp connection broke") }
 
 // Println implements smtp.Logger.
 func (q quiet) Println(...any) { q.log.Debug("smtp connection broke") }
-
-// ParseListen takes the setting BOUNCE_LISTEN apart: host:port, smtp://host:port or lmtp://host:port.
-func ParseListen(setting string) (address string, lmtp bool) {
-	if rest, ok := strings.CutPrefix(setting, "lmtp://"); ok {
-		return strings.TrimSuffix(rest, "/"), true
-	}
-	return strings.TrimSuffix(strings.TrimPrefix(setting, "smtp://"), "/"), false
-}

@@ -22,6 +22,7 @@ type Config struct {
 	Demo           bool
 	Install        bool
 	Secret         string
+	Passphrase     string // of backups
 	DatabaseURL    string
 	MigrateURL     string
 	NATSURL        string
@@ -54,6 +55,8 @@ type Mail struct {
 	ReplyTo      string
 	BounceDomain string
 	BounceListen string // host:port, smtp://host:port or lmtp://host:port; "": none
+	BounceCert   string // PEM files of its certificate …
+	BounceKey    string // … and key; "": it speaks no TLS
 	SoftIssues   int    // an address that fails in so many newsletters …
 	SoftDays     int    // … within so many days gets no more
 	Rate         int    // mails per second for the whole installation; 0: no cap
@@ -139,6 +142,9 @@ func (c *Config) check() []error {
 	}
 	if c.Mail.BounceListen != "" && c.Mail.BounceDomain == "" {
 		wrong = append(wrong, errors.New("BOUNCE_LISTEN takes mail for BOUNCE_DOMAIN, which is not set"))
+	}
+	if (c.Mail.BounceCert == "") != (c.Mail.BounceKey == "") {
+		wrong = append(wrong, errors.New("BOUNCE_TLS_CERT and BOUNCE_TLS_KEY belong together"))
 	}
 	if (c.Temporal.TLSCert == "") != (c.Temporal.TLSKey == "") {
 		wrong = append(wrong, errors.New("TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY belong together"))

@@ -90,3 +90,16 @@ func TestReceiverOfBouncesNeedsADomain(t *testing.T) {
 		t.Errorf("without a domain: %v", err)
 	}
 }
+
+func TestACertificateHasItsKey(t *testing.T) {
+	t.Parallel()
+	for _, env := range []map[string]string{{"BOUNCE_TLS_CERT": "/cert.pem"}, {"BOUNCE_TLS_KEY": "/key.pem"}} {
+		if _, err := load(t, env); err == nil || !strings.Contains(err.Error(), "belong together") {
+			t.Errorf("%v: %v", env, err)
+		}
+	}
+	c, err := load(t, map[string]string{"BOUNCE_TLS_CERT": "/cert.pem", "BOUNCE_TLS_KEY": "/key.pem"})
+	if err != nil || c.Mail.BounceCert != "/cert.pem" || c.Mail.BounceKey != "/key.pem" {
+		t.Errorf("%+v, %v", c.Mail, err)
+	}
+}

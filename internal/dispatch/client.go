@@ -29,6 +29,7 @@ type Client struct {
 	temporal  client.Client
 	namespace string
 	requests  Requests
+	scale     int
 	log       *slog.Logger
 }
 
@@ -38,6 +39,7 @@ type Options struct {
 	Namespace string
 	TLS       *tls.Config // nil: plain
 	Requests  Requests
+	TimeScale int // divides the heartbeat timeouts of the mail lanes, for fault drills; 0 or 1: as they are
 	Log       *slog.Logger
 }
 
@@ -51,7 +53,7 @@ func Dial(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open temporal client: %w", err)
 	}
-	return &Client{temporal: c, namespace: o.Namespace, requests: o.Requests, log: o.Log}, nil
+	return &Client{temporal: c, namespace: o.Namespace, requests: o.Requests, scale: o.TimeScale, log: o.Log}, nil
 }
 
 // Temporal is the client underneath, for workers.
@@ -99,12 +101,22 @@ func (c *Client) Publish(ctx context.Context, articleID string, n int64) error {
 
 // Deliver makes sure that an issue is being mailed.
 func (c *Client) Deliver(ctx context.Context, issueID string) error {
-	return c.start(ctx, once(workflows.DeliveryID(issueID), workflows.QueueMailBulk), workflows.Delivery, workflows.DeliveryInput{IssueID: issueID})
+	return c.start(ctx, once(workflows.DeliveryID(issueID), workflows.QueueMailBulk), workflows.Delivery,
+		workflows.DeliveryInput{IssueID: issueID, Scale: c.drill()})
 }
 
 // Post makes sure that a letter is being sent.
 func (c *Client) Post(ctx context.Context, letterID string) error {
-	return c.start(ctx, once(workflows.LetterID(letterID), workflows.QueueMailTx), workflows.Letter, workflows.LetterInput{LetterID: letterID})
+	return c.start(ctx, once(workflows.LetterID(letterID), workflows.QueueMailTx), workflows.Letter,
+		workflows.LetterInput{LetterID: letterID, Scale: c.drill()})
+}
+
+// drill is the scale that a run carries: none outside of fault drills.
+func (c *Client) drill() int {
+	if c.scale > 1 {
+		return c.scale
+	}
+	return 0
 }
 
 // Subscribed makes sure that an opt-in is followed.

@@ -68,6 +68,10 @@ type Ledger interface {
 	// pace at which the relay complained.
 	SlowDown(ctx context.Context, key string, from float64, ease time.Duration) error
 
+	// SeekSeats says for life how many seats a holder could use under each key, none under all others, and returns by key what everybody
+	// wants who has said so and lives, holder included. now is the ledger's clock.
+	SeekSeats(ctx context.Context, holder string, wants map[string]int, life time.Duration) (all map[string]map[string]int, now time.Time, err error)
+
 	// TakeSeats takes up to want of the seats 1 to most under key that nobody holds, for life.
 	TakeSeats(ctx context.Context, key, holder string, most, want int, life time.Duration) ([]int, error)
 

@@ -27,6 +27,7 @@ type memory struct {
 	places   map[string]time.Time
 	slowed   map[string]slowedPace
 	seats    map[string]memorySeat
+	seekers  map[[2]string]memorySeeker
 	limits   newsroom.MailLimits
 	ahead    time.Duration // of this ledger's clock
 	dotted   []string      // rows in the order in which their dots were granted
@@ -52,7 +53,7 @@ type memoryRow struct {
 func newMemory() *memory {
 	return &memory{
 		issues: map[string]*IssueCopy{}, status: map[string]string{}, leases: map[string]int64{}, rows: map[string]*memoryRow{},
-		gone: map[string]bool{}, places: map[string]time.Time{}, slowed: map[string]slowedPace{}, seats: map[string]memorySeat{},
+		gone: map[string]bool{}, places: map[string]time.Time{}, slowed: map[string]slowedPace{}, seats: map[string]memorySeat{}, seekers: map[[2]string]memorySeeker{},
 	}
 }
 
@@ -346,6 +347,28 @@ func (m *memory) SlowDown(_ context.Context, key string, from float64, _ time.Du
 	defer m.mu.Unlock()
 	m.slowed[key] = slowedPace{from, max(from/2, 1), time.Now()}
 	return m.fails("slow")
+}
+
+func (m *memory) SeekSeats(_ context.Context, holder string, wants map[string]int, life time.Duration) (map[string]map[string]int, time.Time, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now, all := time.Now(), map[string]map[string]int{}
+	maps.DeleteFunc(m.seekers, func(at [2]string, s memorySeeker) bool { return at[1] == holder || s.until.Before(now) })
+	for key, want := range wants {
+		m.seekers[[2]string{key, holder}] = memorySeeker{want, now.Add(life)}
+		all[key] = map[string]int{}
+	}
+	for at, s := range m.seekers {
+		if all[at[0]] != nil {
+			all[at[0]][at[1]] = s.want
+		}
+	}
+	return all, now, m.fails("seats")
+}
+
+type memorySeeker struct {
+	want  int
+	until time.Time
 }
 
 func (m *memory) TakeSeats(_ context.Context, key, holder string, most, want int, life time.Duration) (list []int, err error) {

@@ -147,13 +147,7 @@ func (l *limits) keep(ctx context.Context) {
 		l.mu.Lock()
 		over := l.at == 0
 		l.mu.Unlock()
-		if over {
-			l.c.bulk.drop()
-		}
-		limit, cancel := context.WithTimeout(ctx, l.c.o.Waits.Commit)
-		err := l.seats.keep(limit, l.c.bulk.spare)
-		cancel()
-		if err != nil {
+		if err := l.renew(ctx, over); err != nil {
 			l.c.o.Log.WarnContext(ctx, "seats at the relay not renewed", "error", err)
 		}
 		l.mu.Lock()
@@ -166,6 +160,22 @@ func (l *limits) keep(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// renew learns this process's share of the seats, closes the idle connections that lie beyond it, all when nobody attends any more,
+// and then gives their seats back.
+func (l *limits) renew(ctx context.Context, over bool) error {
+	ctx, cancel := context.WithTimeout(ctx, l.c.o.Waits.Commit)
+	defer cancel()
+	if over {
+		l.c.bulk.trim(0)
+	}
+	spare, err := l.seats.ask(ctx, l.c.bulk.spare, over)
+	if err != nil {
+		return err
+	}
+	l.c.bulk.trim(spare)
+	return l.seats.keep(ctx, l.c.bulk.spare)
 }
 
 // rest waits a moment for keep to give the seats back, so that whoever comes next need not wait until they lapse.

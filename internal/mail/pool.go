@@ -122,8 +122,9 @@ func (p *pool) put(c *Conn) {
 		c.Abort()
 		return
 	}
+	crowded := p.crowded() // before p.mu: the seats ask under their own lock how many are idle
 	p.mu.Lock()
-	keep := c.Mails() < mostMails && !p.stopped && !p.crowded()
+	keep := c.Mails() < mostMails && !p.stopped && !crowded
 	if keep {
 		c.usedAt = time.Now()
 		p.idle = append(p.idle, c)
@@ -176,13 +177,14 @@ func (p *pool) spare() int {
 	return len(p.idle)
 }
 
-// drop ends the idle connections.
-func (p *pool) drop() {
+// trim ends the idle connections beyond spare, those used last stay.
+func (p *pool) trim(spare int) {
 	p.mu.Lock()
-	idle := p.idle
-	p.idle = nil
+	n := max(0, len(p.idle)-spare)
+	old := p.idle[:n:n]
+	p.idle = p.idle[n:]
 	p.mu.Unlock()
-	for _, c := range idle {
+	for _, c := range old {
 		c.Quit()
 	}
 }

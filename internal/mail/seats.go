@@ -9,8 +9,8 @@ import (
 )
 
 // seats are the rights to have something open at the relay, counted for the whole installation: key "" a connection, a domain a
-// mail on its way there. A process takes them from the ledger, renews what it uses every Waits.Follow and gives back the rest;
-// those of a process that died lapse after Waits.Seat.
+// mail on its way there. A process says in the ledger how many it could use, takes no more than its share of them, renews what it
+// uses every Waits.Follow and gives back the rest; those of a process that died lapse after Waits.Seat.
 type seats struct {
 	ledger Ledger // nil: of this process alone
 	holder string
@@ -24,8 +24,14 @@ type seats struct {
 type seatRow struct {
 	have   []int // seats held in the ledger
 	used   int
+	most   int       // of the whole installation
+	share  int       // of this process, when it last asked
+	hungry time.Time // somebody was refused last: for half a life all there are are wanted, so that shares do not swing
 	closed time.Time // all were taken: no question before
 }
+
+// may is how many may be in use.
+func (r *seatRow) may() int { return min(len(r.have), r.share) }
 
 // seatsAgain is how long a process waits after it heard that all seats are taken.
 const seatsAgain = 100 * time.Millisecond
@@ -48,19 +54,17 @@ func (s *seats) take(ctx context.Context, key string, most int) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.row(key)
-	if r.used >= most {
+	if r.most = most; r.used >= most {
 		return false, nil
 	}
-	if s.ledger != nil && r.used >= len(r.have) {
-		if time.Now().Before(r.closed) {
+	if s.ledger != nil && r.used >= r.may() {
+		if r.hungry = time.Now(); r.hungry.Before(r.closed) {
 			return false, nil
 		}
-		// As many as may be of use: whoever needs them next second asks nobody, and what nobody needs goes back.
-		more, err := s.ledger.TakeSeats(ctx, key, s.holder, most, most-r.used, s.life)
-		if err != nil {
+		if err := s.more(ctx, key, r); err != nil {
 			return false, err
 		}
-		if r.have = append(r.have, more...); len(more) == 0 {
+		if r.used >= r.may() {
 			r.closed = time.Now().Add(seatsAgain)
 			return false, nil
 		}
@@ -69,18 +73,71 @@ func (s *seats) take(ctx context.Context, key string, most int) (bool, error) {
 	return true, nil
 }
 
+// more takes what is free of this process's share, all at once: whoever needs a seat next second asks nobody, and what nobody needs
+// goes back. s.mu is held.
+func (s *seats) more(ctx context.Context, key string, r *seatRow) error {
+	if err := s.say(ctx, nil); err != nil || r.share <= len(r.have) {
+		return err
+	}
+	fresh, err := s.ledger.TakeSeats(ctx, key, s.holder, r.most, r.share-len(r.have), s.life)
+	r.have = append(r.have, fresh...)
+	return err
+}
+
+// say tells the ledger what this process could use and learns its shares; s.mu is held. idle is how many connections are kept.
+func (s *seats) say(ctx context.Context, idle func() int) error {
+	wants := map[string]int{}
+	for key, r := range s.rows {
+		want := r.used
+		if key == "" && idle != nil {
+			want += idle()
+		}
+		if time.Since(r.hungry) < s.life/2 {
+			want = r.most
+		}
+		if want > 0 {
+			wants[key] = want
+		}
+	}
+	all, now, err := s.ledger.SeekSeats(ctx, s.holder, wants, s.life)
+	if err != nil {
+		return err
+	}
+	for key, r := range s.rows {
+		r.share = share(all[key], s.holder, r.most, now, max(s.life/2, time.Millisecond))
+	}
+	return nil
+}
+
 func (s *seats) leave(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.row(key).used--
 }
 
-// over reports that more is in use under key than may be: the bound was lowered, or seats lapsed while the ledger was away.
+// over reports that more is in use under key than may be: the bound was lowered, somebody else came for a share, or seats lapsed
+// while the ledger was away.
 func (s *seats) over(key string, most int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.row(key)
-	return r.used > most || s.ledger != nil && r.used > len(r.have)
+	return r.used > most || s.ledger != nil && r.used > r.may()
+}
+
+// ask says anew what is wanted, what is in use alone when rest is true, and returns how many connections may be idle.
+func (s *seats) ask(ctx context.Context, idle func() int, rest bool) (spare int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rest {
+		for _, r := range s.rows {
+			r.hungry = time.Time{}
+		}
+	}
+	if err := s.say(ctx, idle); err != nil {
+		return 0, err
+	}
+	r := s.row("")
+	return max(0, r.may()-r.used), nil
 }
 
 // keep renews what is used, and idle more under key "", and gives the rest back. Who puts a connection by does so before leaving

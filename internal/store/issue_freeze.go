@@ -133,6 +133,8 @@ func (s *Store) freezeCandidates(ctx context.Context, tx pgx.Tx, i *newsroom.Iss
 	if frozen != i.Candidates || i.Chunks != (frozen+chunkSize-1)/chunkSize {
 		return fmt.Errorf("%d candidates written down, %d in %d chunks", frozen, i.Candidates, i.Chunks)
 	}
-	_, err = tx.Exec(ctx, sqlIssueFrozen, args{"id": i.ID, "candidates": i.Candidates, "chunks": i.Chunks})
-	return err
+	if _, err = tx.Exec(ctx, sqlIssueFrozen, args{"id": i.ID, "candidates": i.Candidates, "chunks": i.Chunks}); err != nil {
+		return err
+	}
+	return s.holdRestored(ctx, tx, i.ID)
 }

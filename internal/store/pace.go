@@ -110,6 +110,48 @@ const (
 	FROM mine m WHERE s.key = m.key AND s.seat = m.seat AND s.holder = @holder RETURNING s.key, s.seat`
 )
 
+// Whoever has died is swept away by whoever comes next; two who do so at once pass each other by.
+const sqlSeekSeats = `
+	WITH mine AS (SELECT * FROM unnest(@keys::text[], @wants::int[]) AS m (key, want)),
+	lapsed AS (SELECT key, holder FROM mail_seekers WHERE until < clock_timestamp() AND holder <> @holder FOR UPDATE SKIP LOCKED),
+	swept AS (DELETE FROM mail_seekers s USING lapsed l WHERE s.key = l.key AND s.holder = l.holder),
+	gone AS (DELETE FROM mail_seekers s WHERE s.holder = @holder AND NOT EXISTS (SELECT FROM mine m WHERE m.key = s.key)),
+	told AS (
+	  INSERT INTO mail_seekers (key, holder, want, until) SELECT key, @holder, want, clock_timestamp() + @life::interval FROM mine
+	  ON CONFLICT (key, holder) DO UPDATE SET want = excluded.want, until = excluded.until)
+	SELECT clock_timestamp() AS now, NULL AS key, NULL AS holder, 0 AS want
+	UNION ALL SELECT NULL, m.key, @holder, m.want FROM mine m
+	UNION ALL SELECT NULL, s.key, s.holder, s.want FROM mail_seekers s JOIN mine m ON m.key = s.key
+	  WHERE s.holder <> @holder AND s.until > clock_timestamp()`
+
+// SeekSeats says for life how many seats a holder could use under each key, none under all others, and returns by key what everybody
+// wants who has said so and lives, holder included. now is the database's clock.
+func (s *Store) SeekSeats(ctx context.Context, holder string, wants map[string]int, life time.Duration) (all map[string]map[string]int, now time.Time, err error) {
+	keys, numbers := []string{}, []int{}
+	for key, n := range wants {
+		keys, numbers = append(keys, key), append(numbers, n)
+	}
+	all = map[string]map[string]int{}
+	rows, _ := s.db.Query(ctx, sqlSeekSeats, args{"holder": holder, "keys": keys, "wants": numbers, "life": life})
+	var at *time.Time
+	var key, who *string
+	var want int
+	if _, err := pgx.ForEachRow(rows, []any{&at, &key, &who, &want}, func() error {
+		if at != nil {
+			now = *at
+			return nil
+		}
+		if all[*key] == nil {
+			all[*key] = map[string]int{}
+		}
+		all[*key][*who] = want
+		return nil
+	}); err != nil {
+		return nil, now, fmt.Errorf("seek seats: %w", err)
+	}
+	return all, now, nil
+}
+
 // TakeSeats takes up to want of the seats 1 to most under key that nobody holds, for life.
 func (s *Store) TakeSeats(ctx context.Context, key, holder string, most, want int, life time.Duration) ([]int, error) {
 	rows, _ := s.db.Query(ctx, sqlTakeSeats, args{"key": key, "holder": holder, "most": most, "want": want, "life": life})

@@ -52,6 +52,8 @@ type Options struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 	BaseURL string // public base URL: what links in mails begin with, no slash at its end
+
+	Restoring bool // the database is being restored, by us
 }
 
 // New connects and checks that the schema is exactly the one this program knows.
@@ -80,7 +82,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if err := s.checkSchema(ctx); err != nil {
+	if err := s.checkSchema(ctx, o.Restoring); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -96,11 +98,14 @@ func (s *Store) Close() {
 // Ping asks the database for a sign of life.
 func (s *Store) Ping(ctx context.Context) error { return s.db.Ping(ctx) }
 
-const sqlCheckSchema = `SELECT coalesce(max(version), 0) FROM schema_version`
+const sqlCheckSchema = `
+	SELECT coalesce(max(version), 0), coalesce((SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()), '')
+	FROM schema_version`
 
-func (s *Store) checkSchema(ctx context.Context) error {
+func (s *Store) checkSchema(ctx context.Context, ours bool) error {
 	var have int
-	err := s.db.QueryRow(ctx, sqlCheckSchema).Scan(&have)
+	var comment string
+	err := s.db.QueryRow(ctx, sqlCheckSchema).Scan(&have, &comment)
 	if isCode(err, "42P01") { // undefined_table: never migrated
 		have, err = 0, nil
 	}
@@ -108,6 +113,8 @@ func (s *Store) checkSchema(ctx context.Context) error {
 		return fmt.Errorf("read schema version: %w", err)
 	}
 	switch want := migrations.Latest(); {
+	case comment == restoringMark && !ours:
+		return errors.New("the database is being restored, or its restore was cut off: then begin again with an empty one")
 	case have < want:
 		return fmt.Errorf("the database has schema %d, this program needs %d: run `toasoan migrate`", have, want)
 	case have > want:
