@@ -154,7 +154,7 @@ func (c *cluster) create(ctx context.Context, throwaway bool) (created bool, err
 		return false, fmt.Errorf("give cluster folder to %s: %w", c.account.name, err)
 	}
 	args := []string{
-		"--pgdata", fresh, "--username", "postgres", "--encoding", "UTF8", "--locale", "C.UTF-8",
+		"--pgdata", fresh, "--username", "postgres", "--encoding", "UTF8", "--locale", "C.UTF-8", "--lc-collate", "C",
 		"--data-checksums", "--no-instructions", "--auth-local", "peer", "--auth-host", "scram-sha-256",
 	}
 	if throwaway {
