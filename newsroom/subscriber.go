@@ -1,6 +1,9 @@
 package newsroom
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // SubscriberState is where a citizen's subscription stands.
 type SubscriberState string
@@ -187,6 +190,11 @@ func (r *ImportReport) Note(line int, code string) {
 	if len(r.Errors) < MaxImportErrors {
 		r.Errors = append(r.Errors, ImportError{Line: line, Code: code})
 	}
+}
+
+// Sort puts the lines in the order of the file.
+func (r *ImportReport) Sort() {
+	slices.SortStableFunc(r.Errors, func(a, b ImportError) int { return a.Line - b.Line })
 }
 
 // Import is an uploaded list between its preview and its end.

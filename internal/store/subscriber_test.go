@@ -248,7 +248,7 @@ func TestImportTellsEachLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := newsroom.ImportReport{Rows: 8, Added: 1, Merged: 1, Skipped: 1, Failed: 5, Errors: []newsroom.ImportError{
-		{Line: 5, Code: "email"}, {Line: 6, Code: "section"}, {Line: 7, Code: "twice"}, {Line: 8, Code: "consent_at"}, {Line: 10, Code: "twice"}, {Line: 4, Code: "left"},
+		{Line: 4, Code: "left"}, {Line: 5, Code: "email"}, {Line: 6, Code: "section"}, {Line: 7, Code: "twice"}, {Line: 8, Code: "consent_at"}, {Line: 10, Code: "twice"},
 	}}
 	if got := in.Report; got.Rows != want.Rows || got.Added != want.Added || got.Merged != want.Merged || got.Skipped != want.Skipped ||
 		got.Failed != want.Failed || !slices.Equal(got.Errors, want.Errors) {
