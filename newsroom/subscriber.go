@@ -104,19 +104,20 @@ type Consent struct {
 
 // PersonalData is everything that is stored about one subscriber: the answer to a data subject (Law 91/2025).
 type PersonalData struct {
-	ID          string          `json:"id"`
-	Email       string          `json:"email"`
-	Name        string          `json:"name"`
-	Locale      string          `json:"locale"`
-	State       SubscriberState `json:"state"`
-	Source      string          `json:"source"`
-	RequestedAt time.Time       `json:"requested_at"`
-	ConfirmedAt *time.Time      `json:"confirmed_at,omitempty"`
-	LeftAt      *time.Time      `json:"left_at,omitempty"`
-	Lists       []Subscription  `json:"lists"`
-	Consents    []Consent       `json:"consents"`
-	Mails       []PersonalMail  `json:"mails"`
-	Bounces     []Bounced       `json:"bounces"`
+	ID          string            `json:"id"`
+	Email       string            `json:"email"`
+	Name        string            `json:"name"`
+	Locale      string            `json:"locale"`
+	State       SubscriberState   `json:"state"`
+	Source      string            `json:"source"`
+	RequestedAt time.Time         `json:"requested_at"`
+	ConfirmedAt *time.Time        `json:"confirmed_at,omitempty"`
+	LeftAt      *time.Time        `json:"left_at,omitempty"`
+	Lists       []Subscription    `json:"lists"`
+	Consents    []Consent         `json:"consents"`
+	Mails       []PersonalMail    `json:"mails"`
+	Bounces     []Bounced         `json:"bounces"`
+	Inquiries   []PersonalInquiry `json:"inquiries"`
 }
 
 // PersonalMail is one mail that was sent, or was to be sent, to a subscriber.

@@ -38,13 +38,9 @@ const (
 func (s *Store) SubscriberPage(ctx context.Context, f newsroom.SubscriberFilter) (newsroom.SubscriberPage, error) {
 	var page newsroom.SubscriberPage
 	limit := min(max(f.Limit, 1), 200)
-	afterAt, afterID := time.Time{}, ""
-	if at, id, ok := strings.Cut(f.After, "_"); ok {
-		parsed, err := time.Parse(time.RFC3339Nano, at)
-		if err != nil {
-			return page, newsroom.ErrNotFound
-		}
-		afterAt, afterID = parsed, id
+	afterAt, afterID, err := cursor(f.After)
+	if err != nil {
+		return page, err
 	}
 	like, err := s.like(ctx, f.Query)
 	if err != nil {
