@@ -115,7 +115,7 @@ const (
 	  coalesce(u.name, ''), i.answer_due, i.settle_due, i.answered_at, i.closed_at, i.outcome
 	FROM inquiries i LEFT JOIN subscribers s ON s.id = i.subscriber_id LEFT JOIN users u ON u.id = i.received_by `
 	sqlOpenInquiries = inquiryColumns + `
-	WHERE i.closed_at IS NULL AND (NOT @overdue::bool OR ` + inquiryDue + ` < @now)
+	WHERE i.closed_at IS NULL AND (NOT @overdue::bool OR ` + inquiryDue + ` <= @now)
 	ORDER BY ` + inquiryDue + `, i.id LIMIT @limit`
 	sqlInquiries = inquiryColumns + `
 	WHERE (NOT @closed::bool OR i.closed_at IS NOT NULL) AND (@subscriber = '' OR i.subscriber_id = @subscriber)
@@ -176,7 +176,7 @@ func cursor(after string) (at time.Time, id string, err error) {
 }
 
 const sqlCountInquiries = `
-	SELECT count(*), count(*) FILTER (WHERE ` + inquiryDue + ` < @now) FROM inquiries i WHERE i.closed_at IS NULL`
+	SELECT count(*), count(*) FILTER (WHERE ` + inquiryDue + ` <= @now) FROM inquiries i WHERE i.closed_at IS NULL`
 
 // InquiryCounts says how many inquiries wait, and how many of them are overdue.
 func (s *Store) InquiryCounts(ctx context.Context) (c newsroom.InquiryCounts, err error) {
@@ -250,7 +250,7 @@ const sqlRemindInquiries = `
 	INSERT INTO alerts (id, code, detail, at)
 	SELECT 'inquiry/' || i.id || CASE WHEN i.answered_at IS NULL THEN '/answer' ELSE '/settle' END, 'inquiry_overdue',
 	  jsonb_build_object('inquiry_id', i.id, 'due', ` + inquiryDue + `), @now
-	FROM inquiries i WHERE i.closed_at IS NULL AND ` + inquiryDue + ` < @now
+	FROM inquiries i WHERE i.closed_at IS NULL AND ` + inquiryDue + ` <= @now
 	ON CONFLICT (id) DO NOTHING`
 
 // RemindInquiries puts inquiries that are overdue before the operator, each limit once.

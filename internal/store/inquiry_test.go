@@ -69,7 +69,7 @@ func TestInquiryClocks(t *testing.T) {
 			t.Errorf("%d alerts, want %d", n, want)
 		}
 	}
-	h.later(3 * 24 * time.Hour)
+	h.later(3*24*time.Hour - time.Minute)
 	alerts(0)
 	h.later(time.Minute)
 	alerts(1)

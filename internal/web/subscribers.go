@@ -32,6 +32,8 @@ type subscriberStore interface {
 // subscribersPage is the page "desk/subscribers".
 type subscribersPage struct {
 	Counts   newsroom.SubscriberCounts
+	Inquiry  string // what waits on the register, in words
+	Overdue  bool
 	Rows     []subscriberRow
 	Query    string
 	States   []option
@@ -83,6 +85,11 @@ func (s *Server) getSubscribers(w http.ResponseWriter, r *http.Request, me newsr
 	if page.Counts, err = s.Store.SubscriberCounts(r.Context()); err != nil {
 		return err
 	}
+	inquiries, err := s.Store.InquiryCounts(r.Context())
+	if err != nil {
+		return err
+	}
+	page.Inquiry, page.Overdue = inquiryN(o.l, inquiries), inquiries.Overdue > 0
 	for _, state := range subscriberStates {
 		page.States = append(page.States, option{string(state), o.l.T("subscriber." + string(state)), state == f.State})
 	}
@@ -134,6 +141,7 @@ type subscriberPage struct {
 	Confirmed, Left    *time.Time
 	Consents           []consentView
 	Bounces            []bouncedView
+	Inquiries          []inquiryRow
 	CanBlock, CanErase bool
 }
 
@@ -175,6 +183,13 @@ func (s *Server) getSubscriber(w http.ResponseWriter, r *http.Request, me newsro
 	}
 	for _, b := range bounces {
 		page.Bounces = append(page.Bounces, bouncedView{b, o.l.T("bounce." + string(b.Kind))})
+	}
+	inquiries, err := s.Store.Inquiries(r.Context(), newsroom.InquiryFilter{Subscriber: u.ID, Limit: 20})
+	if err != nil {
+		return err
+	}
+	for _, i := range inquiries.List {
+		page.Inquiries = append(page.Inquiries, o.inquiry(i))
 	}
 	return s.deskPage(w, r, me, http.StatusOK, "desk/subscriber", "subscribers", page)
 }
