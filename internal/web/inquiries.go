@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -39,13 +38,13 @@ type inquiriesPage struct {
 
 // inquiryRow is one line of the register.
 type inquiryRow struct {
-	URL, Who            string // Who: address, or why there is none
-	Kind, Channel, Ref  string
-	Received            time.Time
-	Due                 *dueView
-	Outcome, Mark       string // in words; icon and class
-	Closed              *time.Time
-	SubscriberURL, Name string
+	URL, Who           string // Who: address, or why there is none
+	Kind, Channel, Ref string
+	Received           time.Time
+	Due                *dueView
+	Outcome, Mark      string // in words; icon and class
+	Closed             *time.Time
+	SubscriberURL      string
 }
 
 // inquiryViews are the register's parts, the first one is shown first.
@@ -90,7 +89,7 @@ func (s *Server) inquiries(w http.ResponseWriter, r *http.Request, me newsroom.P
 	if found.Next != "" {
 		page.Next = "/desk/inquiries?" + url.Values{"view": {shown}, "after": {found.Next}}.Encode()
 	}
-	return s.deskPage(w, r, me, status, "desk/inquiries", "inquiries", page)
+	return s.deskPage(w, r, me, status, "desk/inquiries", "subscribers", page)
 }
 
 // inquiry is one line of the register, in words.
@@ -200,7 +199,7 @@ func (s *Server) inquiryForm(w http.ResponseWriter, r *http.Request, me newsroom
 	for _, one := range newsroom.InquiryChannels {
 		page.Channels = append(page.Channels, option{string(one), l.T("inquiry.channel_" + string(one)), one == channel})
 	}
-	return s.deskPage(w, r, me, status, "desk/inquiry_new", "inquiries", page)
+	return s.deskPage(w, r, me, status, "desk/inquiry_new", "subscribers", page)
 }
 
 // postNewInquiry handles POST /desk/inquiries.
@@ -290,7 +289,7 @@ func (s *Server) inquiry(w http.ResponseWriter, r *http.Request, me newsroom.Per
 	for _, one := range newsroom.InquiryOutcomes {
 		page.Outcomes = append(page.Outcomes, option{string(one), o.l.T("inquiry.outcome_" + string(one)), one == chosen})
 	}
-	return s.deskPage(w, r, me, status, "desk/inquiry", "inquiries", page)
+	return s.deskPage(w, r, me, status, "desk/inquiry", "subscribers", page)
 }
 
 // postInquiry handles POST /desk/inquiries/{id}: one thing done about it.
@@ -375,12 +374,4 @@ func (s *Server) getInquiriesCSV(w http.ResponseWriter, r *http.Request, _ newsr
 // paragraphs splits what somebody wrote at its line ends.
 func paragraphs(written string) []string {
 	return strings.FieldsFunc(written, func(r rune) bool { return r == '\n' })
-}
-
-// inquiryN is a count in words, for links to the register.
-func inquiryN(l language, c newsroom.InquiryCounts) string {
-	if c.Overdue > 0 {
-		return l.T("inquiry.open_overdue", "n", strconv.Itoa(c.Open), "over", strconv.Itoa(c.Overdue))
-	}
-	return l.T("inquiry.open_n", "n", strconv.Itoa(c.Open))
 }

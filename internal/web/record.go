@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"toasoan/internal/locale"
 	"toasoan/newsroom"
 )
 
@@ -50,6 +51,9 @@ func (s *Server) getSubscriberRecord(w http.ResponseWriter, r *http.Request, _ n
 	data, err := s.Store.SubscriberData(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
+	}
+	if tag := r.URL.Query().Get("lang"); tag == "vi" || tag == "en" {
+		setLang(r, locale.For(tag)) // the language of the person who gets it, not of who prints it
 	}
 	back := "/desk/subscribers/" + data.ID
 	return s.record(w, r, data, recordPage{Back: back, BackText: s.lang(r).T("nav.subscribers"), JSON: back + "/data", CSV: back + "/record.csv"})

@@ -31,15 +31,14 @@ type subscriberStore interface {
 
 // subscribersPage is the page "desk/subscribers".
 type subscribersPage struct {
-	Counts   newsroom.SubscriberCounts
-	Inquiry  string // what waits on the register, in words
-	Overdue  bool
-	Rows     []subscriberRow
-	Query    string
-	States   []option
-	Sections []option
-	Any      bool   // a filter is set
-	Next     string // address of the next page, "" none
+	Counts    newsroom.SubscriberCounts
+	Inquiries newsroom.InquiryCounts
+	Rows      []subscriberRow
+	Query     string
+	States    []option
+	Sections  []option
+	Any       bool   // a filter is set
+	Next      string // address of the next page, "" none
 }
 
 // subscriberRow is one line of the list.
@@ -85,11 +84,9 @@ func (s *Server) getSubscribers(w http.ResponseWriter, r *http.Request, me newsr
 	if page.Counts, err = s.Store.SubscriberCounts(r.Context()); err != nil {
 		return err
 	}
-	inquiries, err := s.Store.InquiryCounts(r.Context())
-	if err != nil {
+	if page.Inquiries, err = s.Store.InquiryCounts(r.Context()); err != nil {
 		return err
 	}
-	page.Inquiry, page.Overdue = inquiryN(o.l, inquiries), inquiries.Overdue > 0
 	for _, state := range subscriberStates {
 		page.States = append(page.States, option{string(state), o.l.T("subscriber." + string(state)), state == f.State})
 	}
