@@ -47,7 +47,7 @@ type (
 		Blocked     string                  `json:"blocked,omitempty" doc:"Why the address gets no newsletters."`
 	}
 	apiSubscribersIn struct {
-		Query   string `query:"q" maxLength:"300" doc:"Part of an address or a name."`
+		Query   string `query:"q" maxLength:"300" doc:"Part of an address or a name; one or two letters: the beginning of the address or of a word of the name."`
 		State   string `query:"state" enum:"requested,confirmed,left,erased"`
 		Section string `query:"section"`
 		After   string `query:"after" doc:"next of the page before."`

@@ -32,4 +32,30 @@ CREATE TABLE inquiry_acts (                          -- what was done about one,
 );
 CREATE INDEX inquiry_acts_of ON inquiry_acts (inquiry_id, id);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON inquiries, inquiry_acts TO toasoan_app;
+-- The newest first, whole: a list of a hundred thousand with one day of consent was sorted for each page.
+DROP INDEX subscribers_newest;
+CREATE INDEX subscribers_newest ON subscribers (requested_at, id);
+
+-- How many subscribers stand where, without counting a million: each statement adds what it changed, now and then it is summed up.
+CREATE TABLE subscriber_tally (
+  state text NOT NULL,
+  n     bigint NOT NULL
+);
+CREATE FUNCTION tally_subscribers() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO subscriber_tally SELECT state, count(*) FROM added GROUP BY state;
+  ELSIF TG_OP = 'DELETE' THEN
+    INSERT INTO subscriber_tally SELECT state, -count(*) FROM gone GROUP BY state;
+  ELSE
+    INSERT INTO subscriber_tally
+    SELECT state, sum(n) FROM (SELECT state, 1 AS n FROM added UNION ALL SELECT state, -1 FROM gone) moved GROUP BY state HAVING sum(n) <> 0;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER tally_added AFTER INSERT ON subscribers REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tally_subscribers();
+CREATE TRIGGER tally_gone AFTER DELETE ON subscribers REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION tally_subscribers();
+CREATE TRIGGER tally_moved AFTER UPDATE ON subscribers REFERENCING OLD TABLE AS gone NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tally_subscribers();
+INSERT INTO subscriber_tally SELECT state, count(*) FROM subscribers GROUP BY state;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON inquiries, inquiry_acts, subscriber_tally TO toasoan_app;
