@@ -120,7 +120,7 @@ func (s *Server) apiSubscriberVerbs() {
 	}, s.apiImportSubscribers)
 	s.api.huma.OpenAPI().Paths[apiBase+"/subscribers:import"].Post.RequestBody = &huma.RequestBody{
 		Required: true, Description: "Columns email, name, sections, cadence, consent_at; only email must be there.",
-		Content: map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: "string"}}},
+		Content: map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: "string", Format: "binary"}}},
 	}
 	apiDo(s, apiVerb{
 		id: "getImport", method: http.MethodGet, path: "/imports/{id}", tag: "subscribers", summary: "How far an import is.", scopes: admin,
