@@ -10,7 +10,7 @@ TESTFLAGS ?= -p 2 -timeout 30m
 export TOASOAN_DATA ?= ./data
 export TOASOAN_INSTALL ?= 1
 
-BENCHES := bench-mail bench-portal bench-approval bench-publish bench-views bench-search bench-board bench-start
+BENCHES := bench-mail bench-portal bench-approval bench-publish bench-views bench-search bench-board bench-subscribers bench-start
 
 .PHONY: $(BENCHES) help run test check bench demo faults faults-unscaled schema histories pictures vuln build clean lint generated tools FORCE
 

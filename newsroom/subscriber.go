@@ -1,6 +1,9 @@
 package newsroom
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // SubscriberState is where a citizen's subscription stands.
 type SubscriberState string
@@ -101,19 +104,20 @@ type Consent struct {
 
 // PersonalData is everything that is stored about one subscriber: the answer to a data subject (Law 91/2025).
 type PersonalData struct {
-	ID          string          `json:"id"`
-	Email       string          `json:"email"`
-	Name        string          `json:"name"`
-	Locale      string          `json:"locale"`
-	State       SubscriberState `json:"state"`
-	Source      string          `json:"source"`
-	RequestedAt time.Time       `json:"requested_at"`
-	ConfirmedAt *time.Time      `json:"confirmed_at,omitempty"`
-	LeftAt      *time.Time      `json:"left_at,omitempty"`
-	Lists       []Subscription  `json:"lists"`
-	Consents    []Consent       `json:"consents"`
-	Mails       []PersonalMail  `json:"mails"`
-	Bounces     []Bounced       `json:"bounces"`
+	ID          string            `json:"id"`
+	Email       string            `json:"email"`
+	Name        string            `json:"name"`
+	Locale      string            `json:"locale"`
+	State       SubscriberState   `json:"state"`
+	Source      string            `json:"source"`
+	RequestedAt time.Time         `json:"requested_at"`
+	ConfirmedAt *time.Time        `json:"confirmed_at,omitempty"`
+	LeftAt      *time.Time        `json:"left_at,omitempty"`
+	Lists       []Subscription    `json:"lists"`
+	Consents    []Consent         `json:"consents"`
+	Mails       []PersonalMail    `json:"mails"`
+	Bounces     []Bounced         `json:"bounces"`
+	Inquiries   []PersonalInquiry `json:"inquiries"`
 }
 
 // PersonalMail is one mail that was sent, or was to be sent, to a subscriber.
@@ -187,6 +191,11 @@ func (r *ImportReport) Note(line int, code string) {
 	if len(r.Errors) < MaxImportErrors {
 		r.Errors = append(r.Errors, ImportError{Line: line, Code: code})
 	}
+}
+
+// Sort puts the lines in the order of the file.
+func (r *ImportReport) Sort() {
+	slices.SortStableFunc(r.Errors, func(a, b ImportError) int { return a.Line - b.Line })
 }
 
 // Import is an uploaded list between its preview and its end.

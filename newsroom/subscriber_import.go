@@ -18,60 +18,92 @@ var ImportColumns = []string{"email", "name", "sections", "cadence", "consent_at
 // ErrImportHeader says that the first line of a list names no column "email".
 var ErrImportHeader = errors.New("the first line names no column email")
 
+// importLineBytes is the longest line that is read; a longer one is no line of such a list.
+const importLineBytes = 64 << 10
+
 // ReadImport reads a CSV list (comma, semicolon or tab; UTF-8, with or without byte order mark) line by line, so that its size does
 // not matter, and hands each line with an address to each: wrong is "" or the code of what is wrong with the line. Lines
-// without sections get all of fallback. sections maps ids and lower-cased names to ids.
+// without sections get all of fallback. sections maps ids and lower-cased names to ids. No cell reaches beyond its line, so that a
+// quotation mark that nobody closed takes no other person along.
 func ReadImport(file io.Reader, sections map[string]string, fallback []string, each func(row ImportRow, wrong string) error) error {
-	buffered := bufio.NewReaderSize(file, 64<<10)
-	head, _ := buffered.Peek(64 << 10) // what there is: a short file is no error
-	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
-		_, _ = buffered.Discard(3) // was peeked: is there
-		head = head[3:]
+	lines := importLines{from: bufio.NewReaderSize(file, importLineBytes)}
+	head, err := lines.next()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
 	}
-	lines := csv.NewReader(buffered)
-	lines.Comma = separator(head)
-	lines.FieldsPerRecord, lines.LazyQuotes, lines.TrimLeadingSpace, lines.ReuseRecord = -1, true, true, true
-	names, err := lines.Read()
-	if err != nil {
-		return ErrImportHeader
-	}
+	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+	lines.comma = separator(head)
 	column := map[string]int{}
-	for i, name := range names {
+	for i, name := range lines.cells(head) {
 		column[strings.ToLower(strings.TrimSpace(name))] = i
 	}
 	if _, ok := column["email"]; !ok {
 		return ErrImportHeader
 	}
 	for {
-		fields, err := lines.Read()
+		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
 			return nil
-		}
-		line, _ := lines.FieldPos(0)
-		if _, broken := errors.AsType[*csv.ParseError](err); broken {
-			if err := each(ImportRow{Line: line}, "line"); err != nil {
-				return err
-			}
-			continue
 		}
 		if err != nil {
 			return err
 		}
+		cells := lines.cells(line)
 		get := func(name string) string {
-			if i, ok := column[name]; ok && i < len(fields) {
-				return strings.TrimSpace(fields[i])
+			if i, ok := column[name]; ok && i < len(cells) {
+				return strings.TrimSpace(cells[i])
 			}
 			return ""
 		}
-		if get("email") == "" {
+		row, wrong := ImportRow{}, "line"
+		switch {
+		case lines.long:
+		case get("email") == "":
 			continue
+		default:
+			row, wrong = importRow(get, sections, fallback)
 		}
-		row, wrong := importRow(get, sections, fallback)
-		row.Line = line
+		row.Line = lines.nr
 		if err := each(row, wrong); err != nil {
 			return err
 		}
 	}
+}
+
+// importLines reads a list line by line.
+type importLines struct {
+	from  *bufio.Reader
+	comma rune
+	nr    int  // of the line, from 1
+	long  bool // the line was too long: only its end is known
+}
+
+// next returns a line without its end, valid until the next one; io.EOF behind the last.
+func (l *importLines) next() ([]byte, error) {
+	l.nr++
+	line, err := l.from.ReadSlice('\n')
+	l.long = errors.Is(err, bufio.ErrBufferFull)
+	for errors.Is(err, bufio.ErrBufferFull) {
+		line, err = l.from.ReadSlice('\n')
+	}
+	if errors.Is(err, io.EOF) && (len(line) > 0 || l.long) {
+		err = nil
+	}
+	return bytes.TrimRight(line, "\r\n"), err
+}
+
+// cells splits a line; a quotation mark in the wrong place stands for itself.
+func (l *importLines) cells(line []byte) []string {
+	if bytes.IndexByte(line, '"') < 0 {
+		return strings.Split(string(line), string(l.comma))
+	}
+	quoted := csv.NewReader(bytes.NewReader(line))
+	quoted.Comma, quoted.LazyQuotes, quoted.TrimLeadingSpace = l.comma, true, true
+	cells, err := quoted.Read()
+	if err != nil && len(cells) == 0 {
+		return nil
+	}
+	return cells
 }
 
 func importRow(get func(string) string, sections map[string]string, fallback []string) (row ImportRow, wrong string) {
@@ -111,8 +143,7 @@ func importRow(get func(string) string, sections map[string]string, fallback []s
 }
 
 // separator is whichever of semicolon, tab and comma the first line has most of.
-func separator(head []byte) rune {
-	first, _, _ := bytes.Cut(head, []byte("\n"))
+func separator(first []byte) rune {
 	best, most := ',', bytes.Count(first, []byte(","))
 	for _, r := range []rune{';', '\t'} {
 		if n := bytes.Count(first, []byte(string(r))); n > most {

@@ -5,8 +5,11 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"toasoan/newsroom"
@@ -52,15 +55,26 @@ func (o *tool) importSubscribers(ctx context.Context, path, source string, secti
 	if about.Size() > importLimit {
 		return errors.New("the file is larger than 50 MB: split it")
 	}
-	in, err := o.store.PreviewImport(ctx, console, path, source, sections, file)
+	list := &countedReader{from: file}
+	stop := o.progress(ctx, func() string {
+		return fmt.Sprintf("read and compared %d %% of the file", list.read.Load()*100/max(about.Size(), 1))
+	})
+	in, err := o.store.PreviewImport(ctx, console, filepath.Base(path), source, sections, list)
+	stop()
 	if err != nil {
 		return invalid(err)
 	}
 	o.report(in.Report)
 	if dry {
-		return nil
+		return o.store.DropImport(ctx, in.ID)
 	}
-	stop := o.importProgress(ctx, in.ID)
+	stop = o.progress(ctx, func() string {
+		at, err := o.store.Import(ctx, in.ID)
+		if err != nil || at.Total == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%d of %d lines (%d %%)", at.Done, at.Total, at.Done*100/at.Total)
+	})
 	err = o.store.RunImport(ctx, console, in.ID)
 	stop()
 	if err != nil {
@@ -75,15 +89,27 @@ func (o *tool) importSubscribers(ctx context.Context, path, source string, secti
 	return nil
 }
 
-// importProgress says every two seconds how far an import is, until stop is called.
-func (o *tool) importProgress(ctx context.Context, id string) (stop func()) {
+// countedReader knows how much was read of it.
+type countedReader struct {
+	from io.Reader
+	read atomic.Int64
+}
+
+func (c *countedReader) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.read.Add(int64(n))
+	return n, err
+}
+
+// progress says every two seconds how far something is, until stop is called.
+func (o *tool) progress(ctx context.Context, far func() string) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for pause(ctx, 2*time.Second) == nil {
-			if at, err := o.store.Import(ctx, id); err == nil && at.Total > 0 {
-				fmt.Fprintf(o.err, "%d of %d lines (%d %%)\n", at.Done, at.Total, at.Done*100/at.Total)
+			if said := far(); said != "" {
+				fmt.Fprintln(o.err, said)
 			}
 		}
 	}()

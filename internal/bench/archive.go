@@ -45,7 +45,22 @@ func (b *bench) archiveOf(ctx context.Context, n int) (*archive, error) {
 		return made, nil
 	}
 	began := time.Now()
-	name := fmt.Sprintf("archive_%d", n)
+	a, err := p.newArchive(ctx, fmt.Sprintf("archive_%d", n), n)
+	if err != nil {
+		return nil, err
+	}
+	p.archives[n] = a
+	if err := a.fill(ctx); err != nil {
+		return nil, fmt.Errorf("fill an archive of %d: %w", n, err)
+	}
+	var size int64
+	err = a.db.QueryRow(ctx, `SELECT pg_database_size(current_database())`).Scan(&size)
+	say("an archive of %d articles is made in %s (%d MB)", n, time.Since(began).Round(time.Second), size>>20)
+	return a, err
+}
+
+// newArchive makes an empty database of the product for n of something.
+func (p *plant) newArchive(ctx context.Context, name string, n int) (*archive, error) {
 	admin, err := pgx.Connect(ctx, p.stack.AdminURL)
 	if err != nil {
 		return nil, err
@@ -69,17 +84,12 @@ func (b *bench) archiveOf(ctx context.Context, n int) (*archive, error) {
 	if a.db, err = pgxpool.New(ctx, owner); err != nil {
 		return nil, err
 	}
-	p.archives[n] = a
-	if a.store, err = store.New(ctx, store.Options{URL: app, Keys: p.keys, Log: slog.New(slog.DiscardHandler), BaseURL: p.url}); err != nil {
+	a.store, err = store.New(ctx, store.Options{URL: app, Keys: p.keys, Log: slog.New(slog.DiscardHandler), BaseURL: p.url})
+	if err != nil {
+		a.close()
 		return nil, err
 	}
-	if err := a.fill(ctx); err != nil {
-		return nil, fmt.Errorf("fill %s: %w", name, err)
-	}
-	var size int64
-	err = a.db.QueryRow(ctx, `SELECT pg_database_size(current_database())`).Scan(&size)
-	say("an archive of %d articles is made in %s (%d MB)", n, time.Since(began).Round(time.Second), size>>20)
-	return a, err
+	return a, nil
 }
 
 func onDatabase(base, name string) (string, error) {

@@ -28,6 +28,7 @@ var parts = []part{
 	{"views", measureViews},
 	{"search", measureSearch},
 	{"board", measureBoard},
+	{"subscribers", measureSubscribers},
 	{"start", measureStart},
 }
 

@@ -143,6 +143,9 @@ func (s *Store) changeCalendar(ctx context.Context, by newsroom.Person, action s
 			return err
 		}
 		moved = unique(append(moved, seconds...))
+		if err := s.moveInquiries(ctx, tx, calendar); err != nil {
+			return err
+		}
 		return s.adminAct(ctx, tx, by, action, detail)
 	})
 	if err != nil {

@@ -88,9 +88,14 @@ const sqlPersonalMails = `
 	SELECT i.subject, d.date, d.state FROM mail_deliveries d JOIN mail_issues i ON i.id = d.issue_id
 	WHERE d.subscriber_id = @subscriber ORDER BY d.date DESC LIMIT 1000`
 
-// PersonalData is everything that is stored about the person whose preferences link is given (Law 91/2025: answered at once).
+// PersonalData is everything that is stored about the person whose preferences link is given (Law 91/2025: answered at once), and
+// notes on the register that it was asked.
 func (s *Store) PersonalData(ctx context.Context, token string) (newsroom.PersonalData, error) {
 	sub, err := s.SubscriberByToken(ctx, token)
+	if err != nil {
+		return newsroom.PersonalData{}, err
+	}
+	err = s.tx(ctx, func(tx pgx.Tx) error { return s.ownInquiry(ctx, tx, sub.ID, newsroom.InquiryAccess) })
 	if err != nil {
 		return newsroom.PersonalData{}, err
 	}
@@ -118,6 +123,9 @@ func (s *Store) personalData(ctx context.Context, sub newsroom.Subscriber) (d ne
 	if d.Mails, err = pgx.CollectRows(rows, pgx.RowToStructByPos[newsroom.PersonalMail]); err != nil {
 		return d, fmt.Errorf("mails of subscriber %s: %w", sub.ID, err)
 	}
-	d.Bounces, err = s.SubscriberBounces(ctx, sub.ID)
+	if d.Bounces, err = s.SubscriberBounces(ctx, sub.ID); err != nil {
+		return d, err
+	}
+	d.Inquiries, err = s.personalInquiries(ctx, sub.ID)
 	return d, err
 }

@@ -116,6 +116,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 			return fmt.Errorf("sweep: %w", err)
 		}
 	}
+	if _, err := s.db.Exec(ctx, sqlSumTally); err != nil {
+		return fmt.Errorf("sum up the tally of subscribers: %w", err)
+	}
 	if err := s.pruneLedger(ctx, now); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}

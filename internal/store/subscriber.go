@@ -289,7 +289,7 @@ func (s *Store) SetPreferences(ctx context.Context, token string, lists []newsro
 		return u, err
 	}
 	if len(ids) == 0 {
-		return u, s.leaveAll(ctx, u.ID, proof)
+		return u, s.leaveByLink(ctx, u.ID, proof)
 	}
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		locked, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": u.ID}))

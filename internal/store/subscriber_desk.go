@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,13 +18,13 @@ const (
 	sqlSubscriberPage = `
 	WITH page AS MATERIALIZED (
 	  SELECT s.*, s.requested_at AS at FROM subscribers s
-	  WHERE (@state = '' OR s.state = @state) AND (@like = '' OR s.search LIKE @like)
+	  WHERE (@state = '' OR s.state = @state) AND (@like = '' OR s.search LIKE @like OR s.search LIKE @word::text)
 	    AND (@after_id = '' OR (s.requested_at, s.id) < (@after_at, @after_id))
 	  ORDER BY s.requested_at DESC, s.id DESC LIMIT @limit)` + subscriberPageRows
 	sqlSectionSubscribers = `
 	WITH page AS MATERIALIZED (
 	  SELECT s.*, l.since AS at FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
-	  WHERE l.section_id = @section AND (@state = '' OR s.state = @state) AND (@like = '' OR s.search LIKE @like)
+	  WHERE l.section_id = @section AND (@state = '' OR s.state = @state) AND (@like = '' OR s.search LIKE @like OR s.search LIKE @word::text)
 	    AND (@after_id = '' OR (l.since, l.subscriber_id) < (@after_at, @after_id))
 	  ORDER BY l.since DESC, l.subscriber_id DESC LIMIT @limit)` + subscriberPageRows
 	subscriberPageRows = `
@@ -38,19 +39,15 @@ const (
 func (s *Store) SubscriberPage(ctx context.Context, f newsroom.SubscriberFilter) (newsroom.SubscriberPage, error) {
 	var page newsroom.SubscriberPage
 	limit := min(max(f.Limit, 1), 200)
-	afterAt, afterID := time.Time{}, ""
-	if at, id, ok := strings.Cut(f.After, "_"); ok {
-		parsed, err := time.Parse(time.RFC3339Nano, at)
-		if err != nil {
-			return page, newsroom.ErrNotFound
-		}
-		afterAt, afterID = parsed, id
-	}
-	like, err := s.like(ctx, f.Query)
+	afterAt, afterID, err := cursor(f.After)
 	if err != nil {
 		return page, err
 	}
-	query, values := sqlSubscriberPage, args{"state": f.State, "like": like, "after_at": afterAt, "after_id": afterID, "limit": limit + 1}
+	like, word, err := s.likes(ctx, f.Query)
+	if err != nil {
+		return page, err
+	}
+	query, values := sqlSubscriberPage, args{"state": f.State, "like": like, "word": word, "after_at": afterAt, "after_id": afterID, "limit": limit + 1}
 	if f.Section != "" {
 		query, values["section"] = sqlSectionSubscribers, f.Section
 	}
@@ -95,10 +92,26 @@ func (s *Store) like(ctx context.Context, query string) (string, error) {
 	return "%" + likeSpecials.Replace(folded) + "%", nil
 }
 
-const sqlSubscriberCounts = `
-	SELECT count(*) FILTER (WHERE state = 'requested'), count(*) FILTER (WHERE state = 'confirmed'),
-	  count(*) FILTER (WHERE state = 'left'), count(*) FILTER (WHERE state = 'erased'),
-	  (SELECT count(DISTINCT email_mac) FROM suppressions) FROM subscribers`
+// likes is like for the subscribers' list. Of one or two letters the index knows only the beginnings of words, and reads all of itself
+// for anything else: they find the beginning of the address (like) or of a word of the name (word, else nil).
+func (s *Store) likes(ctx context.Context, query string) (like string, word *string, err error) {
+	like, err = s.like(ctx, query)
+	if err != nil || like == "" || utf8.RuneCountInString(strings.TrimSpace(query)) > 2 {
+		return like, nil, err
+	}
+	return like[1:], new("% " + like[1:]), nil
+}
+
+// The tally has a line for each change since it was summed up last.
+const (
+	sqlSubscriberCounts = `
+	SELECT coalesce(sum(n) FILTER (WHERE state = 'requested'), 0)::bigint, coalesce(sum(n) FILTER (WHERE state = 'confirmed'), 0)::bigint,
+	  coalesce(sum(n) FILTER (WHERE state = 'left'), 0)::bigint, coalesce(sum(n) FILTER (WHERE state = 'erased'), 0)::bigint,
+	  (SELECT count(DISTINCT email_mac) FROM suppressions) FROM subscriber_tally`
+	sqlSumTally = `
+	WITH parts AS (DELETE FROM subscriber_tally RETURNING state, n)
+	INSERT INTO subscriber_tally SELECT state, sum(n) FROM parts GROUP BY state HAVING sum(n) <> 0`
+)
 
 // SubscriberCounts says how many subscribers stand where.
 func (s *Store) SubscriberCounts(ctx context.Context) (c newsroom.SubscriberCounts, err error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"slices"
 	"strings"
@@ -54,6 +55,7 @@ func (s *Store) PreviewImport(ctx context.Context, by newsroom.Person, name, sou
 		return in, fmt.Errorf("preview import: %w", err)
 	}
 	report.Rows = in.Total
+	report.Sort()
 	in.Report = report
 	now := s.now().UTC()
 	in.CreatedAt, in.BeatAt = now, now
@@ -83,7 +85,11 @@ func (s *Store) Import(ctx context.Context, id string) (in newsroom.Import, err 
 	if err != nil {
 		return in, fmt.Errorf("import %s: %w", id, notFound(err))
 	}
-	return in, json.Unmarshal(report, &in.Report)
+	if err := json.Unmarshal(report, &in.Report); err != nil {
+		return in, fmt.Errorf("decode report of import %s: %w", id, err)
+	}
+	in.Report.Sort()
+	return in, nil
 }
 
 const (
@@ -167,11 +173,8 @@ func (s *Store) eachBatch(ctx context.Context, list io.Reader, fallback []string
 		}
 	}
 	var batch []importLine
-	seen := 0
+	seen, known, seed := 0, map[uint64]struct{}{}, maphash.MakeSeed() // 64 bits of an address: a million take some 20 MB
 	err = newsroom.ReadImport(list, names, fallback, func(row newsroom.ImportRow, wrong string) error {
-		if seen++; seen <= skip {
-			return nil
-		}
 		l := importLine{ImportRow: row, wrong: wrong}
 		l.Name = firstRunes(text.Line(row.Name), 100)
 		if wrong == "" {
@@ -179,7 +182,15 @@ func (s *Store) eachBatch(ctx context.Context, list io.Reader, fallback []string
 				l.wrong = "email"
 			} else {
 				l.Email, l.key = address, strings.ToLower(address)
+				sum := maphash.String(seed, l.key)
+				if _, twice := known[sum]; twice {
+					l.wrong = "twice"
+				}
+				known[sum] = struct{}{}
 			}
+		}
+		if seen++; seen <= skip { // read all the same: a later line may repeat it
+			return nil
 		}
 		if batch = append(batch, l); len(batch) < importBatch {
 			return nil
@@ -209,22 +220,17 @@ const sqlClassify = `
 
 // classify counts what becomes of each line and empties the key of those that are not taken.
 func (s *Store) classify(ctx context.Context, q querier, batch []importLine, r *newsroom.ImportReport) error {
-	inFile := map[string]bool{}
 	var keys, sections []string
 	var macs [][]byte
 	var at []int
 	for i := range batch {
 		l := &batch[i]
-		if l.wrong == "" && inFile[l.key] {
-			l.wrong = "twice"
-		}
 		if l.wrong != "" {
 			l.key = ""
 			r.Failed++
 			r.Note(l.Line, l.wrong)
 			continue
 		}
-		inFile[l.key] = true
 		keys, macs, sections, at = append(keys, l.key), append(macs, s.emailMAC(l.key)), append(sections, strings.Join(l.Sections, " ")), append(at, i)
 	}
 	rows, _ := q.Query(ctx, sqlClassify, args{"keys": orEmpty(keys), "macs": macs, "sections": orEmpty(sections)})

@@ -96,6 +96,18 @@ const (
 	sqlStalledImports = `SELECT id, by_id FROM subscriber_imports WHERE state = 'running' AND beat_at < @stale ORDER BY created_at`
 )
 
+const sqlDropPreview = `
+	WITH gone AS (DELETE FROM subscriber_imports WHERE id = @id AND state = 'preview' RETURNING id)
+	DELETE FROM subscriber_import_parts WHERE import_id IN (SELECT id FROM gone)`
+
+// DropImport forgets a list that was only looked at; one that is being imported, or was, stays.
+func (s *Store) DropImport(ctx context.Context, id string) error {
+	if _, err := s.db.Exec(ctx, sqlDropPreview, args{"id": id}); err != nil {
+		return fmt.Errorf("drop import %s: %w", id, err)
+	}
+	return nil
+}
+
 // SweepImports removes uploaded lists that nobody imported.
 func (s *Store) SweepImports(ctx context.Context) error {
 	now := s.now().UTC()

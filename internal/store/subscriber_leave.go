@@ -93,7 +93,7 @@ func (s *Store) LeaveAll(ctx context.Context, token string, proof newsroom.Proof
 	if err != nil {
 		return "", err
 	}
-	return u.ID, s.leaveAll(ctx, u.ID, proof)
+	return u.ID, s.leaveByLink(ctx, u.ID, proof)
 }
 
 func (s *Store) leaveLists(ctx context.Context, id string, sections []string, cadence newsroom.Cadence, proof newsroom.Proof) error {
@@ -119,20 +119,41 @@ func (s *Store) leaveLists(ctx context.Context, id string, sections []string, ca
 
 func (s *Store) leaveAll(ctx context.Context, id string, proof newsroom.Proof) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
-		u, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": id}))
-		if err != nil || (u.State != newsroom.SubscriberConfirmed && u.State != newsroom.SubscriberRequested) {
-			return err
-		}
-		sections, err := s.endLists(ctx, tx, u)
-		if err != nil {
-			return err
-		}
-		return s.confirmLeft(ctx, tx, id, sections, true, proof)
+		_, err := s.leave(ctx, tx, id, proof)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("leave: %w", err)
 	}
 	return nil
+}
+
+// leaveByLink is leaveAll by the preferences link, which is on the register of inquiries too.
+func (s *Store) leaveByLink(ctx context.Context, id string, proof newsroom.Proof) error {
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		left, err := s.leave(ctx, tx, id, proof)
+		if err != nil || !left {
+			return err
+		}
+		return s.ownInquiry(ctx, tx, id, newsroom.InquiryWithdrawal)
+	})
+	if err != nil {
+		return fmt.Errorf("leave: %w", err)
+	}
+	return nil
+}
+
+// leave ends the whole subscription and writes the letter that confirms it; left is false where it had ended before.
+func (s *Store) leave(ctx context.Context, tx pgx.Tx, id string, proof newsroom.Proof) (left bool, err error) {
+	u, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": id}))
+	if err != nil || (u.State != newsroom.SubscriberConfirmed && u.State != newsroom.SubscriberRequested) {
+		return false, err
+	}
+	sections, err := s.endLists(ctx, tx, u)
+	if err != nil {
+		return false, err
+	}
+	return true, s.confirmLeft(ctx, tx, id, sections, true, proof)
 }
 
 // endLists ends every list of a subscriber at once and returns them.
@@ -172,6 +193,11 @@ const (
 	sqlEraseConsents = `UPDATE consents SET ip = '', detail = '{}' WHERE subscriber_id = @id`
 	sqlEraseRows     = `UPDATE mail_deliveries SET email = '', name = '' WHERE subscriber_id = @id`
 	sqlEraseBounces  = `UPDATE bounces SET said = '' WHERE subscriber_id = @id AND subscriber_id <> ''`
+
+	// What was asked and answered may name the person; that it was, when and with what outcome, stays.
+	sqlEraseInquiries = `UPDATE inquiries SET words = '' WHERE subscriber_id = @id AND subscriber_id <> ''`
+	sqlEraseAnswers   = `
+	UPDATE inquiry_acts a SET note = '' FROM inquiries i WHERE i.id = a.inquiry_id AND i.subscriber_id = @id AND i.subscriber_id <> ''`
 )
 
 // Erase removes what names the person behind a preferences link, in every ledger row too; a keyed hash stays so that no list
@@ -181,7 +207,13 @@ func (s *Store) Erase(ctx context.Context, token string, proof newsroom.Proof) e
 	if err != nil {
 		return err
 	}
-	if err := s.tx(ctx, func(tx pgx.Tx) error { return s.erase(ctx, tx, u.ID, proof) }); err != nil {
+	err = s.tx(ctx, func(tx pgx.Tx) error {
+		if err := s.erase(ctx, tx, u.ID, proof); err != nil {
+			return err
+		}
+		return s.ownInquiry(ctx, tx, u.ID, newsroom.InquiryErasure)
+	})
+	if err != nil {
 		return fmt.Errorf("erase subscriber %s: %w", u.ID, err)
 	}
 	return nil
@@ -216,7 +248,7 @@ func (s *Store) erase(ctx context.Context, tx pgx.Tx, id string, proof newsroom.
 	if _, err := tx.Exec(ctx, sqlEraseSub, args{"id": id, "at": now, "noise": []byte(rand.Text())}); err != nil {
 		return err
 	}
-	for _, sql := range []string{sqlEraseConsents, sqlEraseRows, sqlEraseBounces} {
+	for _, sql := range []string{sqlEraseConsents, sqlEraseRows, sqlEraseBounces, sqlEraseInquiries, sqlEraseAnswers} {
 		if _, err := tx.Exec(ctx, sql, args{"id": id}); err != nil {
 			return err
 		}

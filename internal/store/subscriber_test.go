@@ -248,7 +248,7 @@ func TestImportTellsEachLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := newsroom.ImportReport{Rows: 8, Added: 1, Merged: 1, Skipped: 1, Failed: 5, Errors: []newsroom.ImportError{
-		{Line: 5, Code: "email"}, {Line: 6, Code: "section"}, {Line: 7, Code: "twice"}, {Line: 8, Code: "consent_at"}, {Line: 10, Code: "twice"}, {Line: 4, Code: "left"},
+		{Line: 4, Code: "left"}, {Line: 5, Code: "email"}, {Line: 6, Code: "section"}, {Line: 7, Code: "twice"}, {Line: 8, Code: "consent_at"}, {Line: 10, Code: "twice"},
 	}}
 	if got := in.Report; got.Rows != want.Rows || got.Added != want.Added || got.Merged != want.Merged || got.Skipped != want.Skipped ||
 		got.Failed != want.Failed || !slices.Equal(got.Errors, want.Errors) {
@@ -382,5 +382,52 @@ func TestTakeRateLimitsPerValueAndWindow(t *testing.T) {
 	h.later(time.Hour)
 	if take("a") != 0 {
 		t.Error("refused in the next window")
+	}
+}
+
+// One or two letters find beginnings, three and more any part; the tally is what a count would be, summed up or not.
+func TestSubscribersAreFoundAndTallied(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	ctx := t.Context()
+	list := "email,name\nlan@example.vn,Nguyễn Thị Lan\nbinh@example.vn,Trần Quốc Bình\nlaptop@example.vn,100% _Đặng\n"
+	in, err := h.PreviewImport(ctx, h.admin, "x.csv", "giấy", []string{"kinh-te"}, strings.NewReader(list))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.RunImport(ctx, h.admin, in.ID); err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string]int{
+		"la": 2, "LA": 2, "qu": 1, "an": 0, "đ": 0, "_đ": 1, "10": 1, "%": 0, "0%": 0, "100%": 1, "lan": 1, "ngu": 1, "guy": 1, "example": 3, "qz": 0, "": 3, "  ": 3, "quoc binh": 1,
+	} {
+		for _, section := range []string{"", "kinh-te"} {
+			page, err := h.SubscriberPage(ctx, newsroom.SubscriberFilter{Query: query, Section: section, Limit: 10})
+			if err != nil || len(page.List) != want {
+				t.Errorf("%q in section %q finds %d, want %d, %v", query, section, len(page.List), want, err)
+			}
+		}
+	}
+	h.subscribe("moi@example.vn", "kinh-te")
+	left := h.subscribe("di@example.vn", "kinh-te")
+	if err := h.leaveAll(ctx, left, newsroom.Proof{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.EraseSubscriber(ctx, h.admin, h.text(`SELECT id FROM subscribers WHERE email LIKE 'lan@%'`)); err != nil {
+		t.Fatal(err)
+	}
+	h.exec(`INSERT INTO subscribers (id, email, email_key, email_mac, state, requested_at, key_version, confirm_hash, prefs_hash) VALUES ('x', 'x', 'x', 'x', 'requested', now(), 1, 'x', 'x')`)
+	h.exec(`DELETE FROM subscribers WHERE id = 'x'`)
+	for _, when := range []string{"as it went", "summed up"} {
+		c, err := h.SubscriberCounts(ctx)
+		if err != nil || c.Confirmed != 3 || c.Left != 1 || c.Erased != 1 || c.Requested != 0 {
+			t.Errorf("%s: %+v, %v", when, c, err)
+		}
+		if err := h.Sweep(ctx, h.Store.now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := h.value(`SELECT count(*) FROM subscriber_tally`); n != 3 {
+		t.Errorf("%d lines of tally, want one a state", n)
 	}
 }

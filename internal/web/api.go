@@ -142,7 +142,7 @@ func apiDo[In, Out any](s *Server, v apiVerb, do func(ctx context.Context, me ca
 		Errors: append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests}, v.errors...),
 	}
 	if v.long {
-		op.BodyReadTimeout = 10 * time.Minute
+		op.BodyReadTimeout = longest
 	}
 	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
@@ -239,7 +239,12 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx := context.WithValue(r.Context(), callerKey{}, me)
 	limit := s.api.limits[pattern]
-	if !limit.long {
+	if limit.long {
+		if err := giveTime(w); err != nil {
+			s.apiFail(w, r, err)
+			return
+		}
+	} else {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()

@@ -157,7 +157,10 @@ func docsVerb(method, path string, op *huma.Operation) apiDocsVerb {
 	}
 	if op.RequestBody != nil {
 		for mediaType, content := range op.RequestBody.Content {
-			v.Body = mediaType
+			if v.Body != "" && v.Body < mediaType { // of several the first by name, so that the page is the same each time
+				continue
+			}
+			v.Body, v.BodyType = mediaType, ""
 			if content.Schema != nil {
 				v.BodyType = docsRef(content.Schema)
 			}

@@ -1,12 +1,16 @@
 package web
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"hash"
 	"io"
 	"net/http"
+	"os"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"toasoan/newsroom"
 )
@@ -17,6 +21,7 @@ type apiSubscribers interface {
 	Subscriber(ctx context.Context, id string) (newsroom.Subscriber, error)
 	Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id string, err error)
 	PreviewImport(ctx context.Context, by newsroom.Person, name, source string, fallback []string, body io.Reader) (newsroom.Import, error)
+	DropImport(ctx context.Context, id string) error
 	RunImport(ctx context.Context, by newsroom.Person, id string) error
 	Import(ctx context.Context, id string) (newsroom.Import, error)
 }
@@ -42,7 +47,7 @@ type (
 		Blocked     string                  `json:"blocked,omitempty" doc:"Why the address gets no newsletters."`
 	}
 	apiSubscribersIn struct {
-		Query   string `query:"q" maxLength:"300" doc:"Part of an address or a name."`
+		Query   string `query:"q" maxLength:"300" doc:"Part of an address or a name; one or two letters: the beginning of the address or of a word of the name."`
 		State   string `query:"state" enum:"requested,confirmed,left,erased"`
 		Section string `query:"section"`
 		After   string `query:"after" doc:"next of the page before."`
@@ -77,7 +82,8 @@ type (
 		Source   string   `query:"source" required:"true" maxLength:"200" doc:"Where the consents come from; kept with each."`
 		Sections []string `query:"sections" doc:"For lines that name none."`
 		Preview  bool     `query:"preview" doc:"Only say what the import would do."`
-		RawBody  []byte   `contentType:"text/csv" doc:"Columns email, name, sections, cadence, consent_at; only email must be there."`
+
+		list uploadedList
 	}
 	apiImport struct {
 		ID    string `json:"id"`
@@ -112,6 +118,10 @@ func (s *Server) apiSubscriberVerbs() {
 		doc:    "CSV with comma, semicolon or tab, at most 50 MB. Wrong lines are reported and left out; whoever left before is not taken back.",
 		scopes: admin, body: listBytes, long: true, once: true, errors: append(wrong, http.StatusConflict, http.StatusRequestEntityTooLarge),
 	}, s.apiImportSubscribers)
+	s.api.huma.OpenAPI().Paths[apiBase+"/subscribers:import"].Post.RequestBody = &huma.RequestBody{
+		Required: true, Description: "Columns email, name, sections, cadence, consent_at; only email must be there.",
+		Content: map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: "string", Format: "binary"}}},
+	}
 	apiDo(s, apiVerb{
 		id: "getImport", method: http.MethodGet, path: "/imports/{id}", tag: "subscribers", summary: "How far an import is.", scopes: admin,
 		errors: []int{http.StatusNotFound},
@@ -175,19 +185,50 @@ func (s *Server) apiSubscribe(ctx context.Context, me caller, in *apiSubscribeIn
 	return out, nil
 }
 
+// Resolve keeps the library from reading the list whole: the handler reads it a part at a time.
+func (in *apiImportIn) Resolve(ctx huma.Context) []error {
+	in.list = uploadedList{body: ctx.BodyReader(), sum: sha256.New()}
+	return nil
+}
+
+// uploadedList is a list on its way in: its fingerprint so far, and what broke it.
+type uploadedList struct {
+	body   io.Reader
+	sum    hash.Hash
+	broken error
+}
+
+func (u *uploadedList) Read(p []byte) (int, error) {
+	n, err := u.body.Read(p)
+	_, _ = u.sum.Write(p[:n])        // a hash takes everything
+	if err != nil && err != io.EOF { //nolint:errorlint // readers return it bare
+		u.broken = err
+	}
+	return n, err
+}
+
+// apiImportSubscribers keeps the list as it comes and only then knows its fingerprint: a repeat under the same key is read to its
+// end too, and dropped. The key names the list that is being imported, so that a repeat finds it however far it is, and takes it up
+// where whoever imported it has gone.
 func (s *Server) apiImportSubscribers(ctx context.Context, me caller, in *apiImportIn) (*apiImportOut, error) {
+	list, err := s.Store.PreviewImport(ctx, me.Person, "api.csv", in.Source, in.Sections, &in.list)
+	if err != nil {
+		return nil, in.list.trouble(ctx, err)
+	}
 	// The list is taken to its end even where the caller goes away: what is begun can be looked up.
 	ctx = context.WithoutCancel(ctx)
-	asked := fingerprint("importSubscribers", []any{in.Source, in.Sections, in.Preview, fingerprint("", in.RawBody)})
-	id, again, err := s.Store.Once(ctx, me.ID, in.Key, asked, func(ctx context.Context) (string, error) {
-		list, err := s.Store.PreviewImport(ctx, me.Person, "api.csv", in.Source, in.Sections, bytes.NewReader(in.RawBody))
-		if err == nil && !in.Preview {
-			err = s.Store.RunImport(ctx, me.Person, list.ID)
-		}
-		return list.ID, err
-	})
+	asked := fingerprint("importSubscribers", []any{in.Source, in.Sections, in.Preview, in.list.sum.Sum(nil)})
+	id, again, err := s.Store.Once(ctx, me.ID, in.Key, asked, func(context.Context) (string, error) { return list.ID, nil })
+	if id != list.ID {
+		err = errors.Join(err, s.Store.DropImport(ctx, list.ID))
+	}
 	if err != nil {
-		return nil, keyTrouble(ctx, importTrouble(ctx, err))
+		return nil, keyTrouble(ctx, err)
+	}
+	if !in.Preview {
+		if err := s.Store.RunImport(ctx, me.Person, id); err != nil && !errors.Is(err, newsroom.ErrConflict) { // it runs, or is done
+			return nil, err
+		}
 	}
 	out := &apiImportOut{}
 	if out.Body, err = s.apiImport(ctx, id); err != nil {
@@ -199,10 +240,18 @@ func (s *Server) apiImportSubscribers(ctx context.Context, me caller, in *apiImp
 	return out, nil
 }
 
-// importTrouble tells a file that is no list.
-func importTrouble(ctx context.Context, err error) error {
-	if errors.Is(err, newsroom.ErrImportHeader) {
-		return newProblem(infoOf(ctx).lang, http.StatusUnprocessableEntity, "no_header", "api.no_header")
+// trouble tells a file that is no list, one that is too large, and an upload that broke: none of them is ours.
+func (u *uploadedList) trouble(ctx context.Context, err error) error {
+	l := infoOf(ctx).lang
+	switch {
+	case errors.Is(err, newsroom.ErrImportHeader) && u.broken == nil:
+		return newProblem(l, http.StatusUnprocessableEntity, "no_header", "api.no_header")
+	case tooLarge(u.broken):
+		return newProblem(l, http.StatusRequestEntityTooLarge, "too_large", "subs.file_large")
+	case errors.Is(u.broken, os.ErrDeadlineExceeded):
+		return newProblem(l, http.StatusRequestTimeout, "timeout", "api.timeout")
+	case u.broken != nil:
+		return newProblem(l, http.StatusBadRequest, "bad_request", "api.bad_body")
 	}
 	return err
 }

@@ -70,6 +70,7 @@ type apiDesk struct {
 	store   *store.Store
 	moves   *settler
 	admin   newsroom.Person
+	app     string            // address of its database
 	tokens  map[string]string // by role, and "leader-write" for a leader's token without decide
 	persons map[string]newsroom.Person
 }
@@ -90,7 +91,7 @@ func newAPIDesk(t *testing.T) *apiDesk {
 		t.Fatal(err)
 	}
 	t.Cleanup(kept.Close)
-	d := &apiDesk{t: t, store: kept, moves: &settler{store: kept}, tokens: map[string]string{}, persons: map[string]newsroom.Person{}}
+	d := &apiDesk{t: t, store: kept, moves: &settler{store: kept}, app: app, tokens: map[string]string{}, persons: map[string]newsroom.Person{}}
 	if d.Server, err = New(Options{
 		Store: kept, Dispatch: d.moves, Bus: &testBus{}, Keys: keys, Log: log, URL: &url.URL{Scheme: "https", Host: "vankhe.example.vn"}, Secure: true, Now: clock.now,
 	}); err != nil {
@@ -159,6 +160,8 @@ func (d *apiDesk) call(who, method, path string, body any, headers ...string) re
 	case nil:
 	case string:
 		sent = strings.NewReader(b)
+	case io.Reader:
+		sent = b
 	default:
 		sent = bytes.NewReader(jsonOf(b))
 	}

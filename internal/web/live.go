@@ -128,7 +128,7 @@ func (s *Server) sweepDesk(ctx context.Context) {
 			return
 		case <-time.After(sweepEvery):
 		}
-		for what, sweep := range map[string]func(context.Context) error{"sessions": s.Store.SweepSessions, "sign_ins": s.Store.ForgetSignIns, "imports": s.Store.SweepImports} {
+		for what, sweep := range map[string]func(context.Context) error{"sessions": s.Store.SweepSessions, "sign_ins": s.Store.ForgetSignIns, "imports": s.Store.SweepImports, "inquiries": s.Store.RemindInquiries} {
 			if err := sweep(ctx); err != nil && ctx.Err() == nil {
 				s.Log.WarnContext(ctx, "what is over stays until the next sweep", "what", what, "error", err)
 			}

@@ -17,6 +17,7 @@ type Store interface {
 	portalStore
 	readerStore
 	subscriberStore
+	inquiryStore
 }
 
 // Dispatch is what the handlers ask of the workflows. Each room adds its line.

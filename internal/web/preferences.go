@@ -118,18 +118,26 @@ func (s *Server) getOwnData(w http.ResponseWriter, r *http.Request) error {
 	return s.sendData(w, r, data)
 }
 
-// sendData hands out what is stored about a person as a file, with the words that were consented to.
-func (s *Server) sendData(w http.ResponseWriter, r *http.Request, data newsroom.PersonalData) error {
+// addWords fills in the words that were consented to.
+func (s *Server) addWords(r *http.Request, consents []newsroom.Consent) error {
 	site, err := s.site(r.Context())
 	if err != nil {
 		return err
 	}
 	unit := cmp.Or(site.Office.Unit, site.Office.Portal)
-	for i := range data.Consents {
-		c := &data.Consents[i]
+	for i := range consents {
+		c := &consents[i]
 		if tag, known := strings.CutPrefix(c.Form, subscribeWords+"/"); known && c.Act == "requested" {
 			c.Words = locale.For(tag).T("subscriber.consent", "unit", unit)
 		}
+	}
+	return nil
+}
+
+// sendData hands out what is stored about a person as a file, with the words that were consented to.
+func (s *Server) sendData(w http.ResponseWriter, r *http.Request, data newsroom.PersonalData) error {
+	if err := s.addWords(r, data.Consents); err != nil {
+		return err
 	}
 	body, err := json.MarshalIndent(data, "", "  ")
 	if err != nil {

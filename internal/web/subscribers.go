@@ -31,13 +31,14 @@ type subscriberStore interface {
 
 // subscribersPage is the page "desk/subscribers".
 type subscribersPage struct {
-	Counts   newsroom.SubscriberCounts
-	Rows     []subscriberRow
-	Query    string
-	States   []option
-	Sections []option
-	Any      bool   // a filter is set
-	Next     string // address of the next page, "" none
+	Counts    newsroom.SubscriberCounts
+	Inquiries newsroom.InquiryCounts
+	Rows      []subscriberRow
+	Query     string
+	States    []option
+	Sections  []option
+	Any       bool   // a filter is set
+	Next      string // address of the next page, "" none
 }
 
 // subscriberRow is one line of the list.
@@ -81,6 +82,9 @@ func (s *Server) getSubscribers(w http.ResponseWriter, r *http.Request, me newsr
 	}
 	page := subscribersPage{Query: f.Query, Any: f.Query != "" || f.State != "" || f.Section != ""}
 	if page.Counts, err = s.Store.SubscriberCounts(r.Context()); err != nil {
+		return err
+	}
+	if page.Inquiries, err = s.Store.InquiryCounts(r.Context()); err != nil {
 		return err
 	}
 	for _, state := range subscriberStates {
@@ -134,6 +138,7 @@ type subscriberPage struct {
 	Confirmed, Left    *time.Time
 	Consents           []consentView
 	Bounces            []bouncedView
+	Inquiries          []inquiryRow
 	CanBlock, CanErase bool
 }
 
@@ -175,6 +180,13 @@ func (s *Server) getSubscriber(w http.ResponseWriter, r *http.Request, me newsro
 	}
 	for _, b := range bounces {
 		page.Bounces = append(page.Bounces, bouncedView{b, o.l.T("bounce." + string(b.Kind))})
+	}
+	inquiries, err := s.Store.Inquiries(r.Context(), newsroom.InquiryFilter{Subscriber: u.ID, Limit: 20})
+	if err != nil {
+		return err
+	}
+	for _, i := range inquiries.List {
+		page.Inquiries = append(page.Inquiries, o.inquiry(i))
 	}
 	return s.deskPage(w, r, me, http.StatusOK, "desk/subscriber", "subscribers", page)
 }

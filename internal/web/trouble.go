@@ -57,6 +57,9 @@ func (s *Server) getTrouble(w http.ResponseWriter, r *http.Request, me newsroom.
 		if id, ok := a.Detail["article_id"].(string); ok {
 			v.URL = articlePath(id)
 		}
+		if id, ok := a.Detail["inquiry_id"].(string); ok {
+			v.URL = "/desk/inquiries/" + id
+		}
 		if a.ClearedAt != nil {
 			v.Cleared = l.DateTime(*a.ClearedAt)
 		}
