@@ -27,8 +27,11 @@ type DeliveryResult struct {
 // Delivery mails one issue: it freezes text and recipients, sends the chunks through a window of deliveryWindow, comes back for
 // what the relay put off, and closes the issue when nothing waits any more. Paused, it waits for a person.
 func Delivery(ctx workflow.Context, in DeliveryInput) (DeliveryResult, error) {
-	d := &deliveryRun{in: activities.IssueInput{IssueID: in.IssueID}, lane: scaled(mailChunk, in.Scale), changed: workflow.GetSignalChannel(ctx, SignalIssue)}
+	d := &deliveryRun{in: activities.IssueInput{IssueID: in.IssueID}, lane: scaled(mailChunk, in.Scale), window: deliveryWindow, changed: workflow.GetSignalChannel(ctx, SignalIssue)}
 	ctx = workflow.WithActivityOptions(ctx, bookkeeping)
+	if workflow.GetVersion(ctx, changeNarrowWindow, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		d.window = formerWindow
+	}
 	at, err := call(ctx, desk.PrepareIssue, d.in)
 	if err != nil {
 		return DeliveryResult{}, fmt.Errorf("prepare issue %s: %w", in.IssueID, err)
@@ -53,6 +56,7 @@ type deliveryRun struct {
 	lane    workflow.ActivityOptions // of SendChunk
 	changed workflow.ReceiveChannel
 	chunks  int // SendChunks of this run
+	window  int // chunks on their way at once
 }
 
 // over reports that nothing will happen to the issue any more unless a person asks for it.
@@ -90,7 +94,7 @@ func (d *deliveryRun) step(ctx workflow.Context, at newsroom.DeliveryStanding) (
 	return call(ctx, desk.CloseIssue, d.in)
 }
 
-// pass sends chunks, deliveryWindow of them at a time, each again while it has more to send now. It ends early when the issue
+// pass sends chunks, some of them at a time, each again while it has more to send now. It ends early when the issue
 // is paused or stopped, and says why when a person has to look first.
 func (d *deliveryRun) pass(ctx workflow.Context, due []int) (hold string, err error) {
 	queue, stopped := due, false
@@ -118,7 +122,7 @@ func (d *deliveryRun) pass(ctx workflow.Context, due []int) (hold string, err er
 			}
 		}
 	}
-	for range min(deliveryWindow, len(due)) {
+	for range min(d.window, len(due)) {
 		workers.Add(1)
 		workflow.Go(ctx, work)
 	}

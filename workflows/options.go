@@ -90,8 +90,11 @@ var bookkeeping = workflow.ActivityOptions{
 const (
 	// leastBeat is the shortest heartbeat timeout of a fault drill.
 	leastBeat = 4 * time.Second
-	// deliveryWindow is how many chunks of one issue are on their way at once: as many as there are connections.
-	deliveryWindow = 8
+	// deliveryWindow is how many chunks of one issue are on their way at once. A chunk uses every connection that is free, so that more
+	// of them only hold more recipients in memory and keep the first from its mails; fewer would leave connections idle between chunks.
+	deliveryWindow = 4
+	// formerWindow is the same for runs from before changeNarrowWindow.
+	formerWindow = 8
 	// generation is how many SendChunks one run of Delivery makes before it continues as new.
 	generation = 500
 	// letterPause and issuePause come before another look where nothing says when the next one is due: a worker that died has it.

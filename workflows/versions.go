@@ -7,4 +7,7 @@ const (
 	// changeEagerLooks (2026-11-22): a publication looks from outside sooner and more often. May go on 2026-12-22: a
 	// publication is confirmed within minutes, or its operator was told.
 	changeEagerLooks = "eager-looks"
+	// changeNarrowWindow (2026-11-22): a delivery has half as many chunks on their way. May go on 2027-02-22: an issue may be
+	// paused for weeks.
+	changeNarrowWindow = "narrow-window"
 )

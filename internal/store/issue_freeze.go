@@ -77,10 +77,10 @@ const chunkSize = 1000
 
 const (
 	sqlLockIssue = sqlIssue + ` FOR UPDATE`
-	// Between head and tail stands one of the queries for candidates. All chunks but the last are full.
+	// Between head and tail stands one of the queries for candidates. All chunks but the last are full; within a chunk any order will do.
 	freezeHead = `
 	INSERT INTO mail_chunks (issue_id, chunk_no, total, recipients, since)
-	SELECT @id, (n - 1) / @size, count(*), array_agg(id ORDER BY id), array_agg(since ORDER BY id)
+	SELECT @id, (n - 1) / @size, count(*), array_agg(id), array_agg(since)
 	FROM (SELECT c.*, row_number() OVER (ORDER BY c.id) AS n FROM (`
 	freezeTail          = `) AS c (id, since)) AS r GROUP BY 2`
 	sqlFreezeArticle    = freezeHead + sqlCandidates + freezeTail
