@@ -15,7 +15,7 @@ type names struct {
 // maxNames is how many of them one mail may bring.
 const maxNames = 10
 
-var ownAddress = regexp.MustCompile(`(?i)(?:^|[^a-z0-9.+_-])([bu])\+([dl][a-z2-7]{24})@([a-z0-9.-]+)`)
+var ownAddress = regexp.MustCompile(`(?i)(?:^|[^a-z0-9.+_-])([bu])\+([dl][a-z2-7]{24}|d[a-z0-9]{12}-[a-z0-9]{12}-[a-z2-7]{24})@([a-z0-9.-]+)`)
 
 // find takes the tokens out of whatever holds addresses.
 func (n *names) find(text, domain string) {

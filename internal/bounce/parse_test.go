@@ -182,8 +182,10 @@ func TestCodesInWords(t *testing.T) {
 
 func TestOwnAddresses(t *testing.T) {
 	t.Parallel()
-	const token = "dmv2gk3tforxw2idun5wxa4tb"
+	const token, named = "dmv2gk3tforxw2idun5wxa4tb", "d542nv9tgymdt-w0j4b8f5kgq1-mv2gk3tforxw2idun5wxa4tb"
 	for address, want := range map[string]bool{
+		"b+" + named + "@" + domain: true, "U+" + strings.ToUpper(named) + "@" + domain: true, "b+l" + named[1:] + "@" + domain: false,
+		"b+" + named[:30] + "@" + domain: false, "b+" + strings.ReplaceAll(named, "-", "") + "@" + domain: false,
 		"b+" + token + "@" + domain: true, "B+" + strings.ToUpper(token) + "@BOUNCE.vankhe.EXAMPLE": true, "u+l" + token[1:] + "@" + domain: true,
 		"b+" + token + "@evil.example": false, "b+" + token + "@x." + domain: false, "b+" + token + "x@" + domain: false, "b+" + token[:20] + "@" + domain: false,
 		"bb+" + token + "@" + domain: false, "c+" + token + "@" + domain: false, "b+x" + token[1:] + "@" + domain: false, "postmaster@" + domain: false, "": false,

@@ -17,7 +17,7 @@ import (
 
 const (
 	sqlMailOfToken = `
-	SELECT issue_id, subscriber_id FROM mail_deliveries WHERE verp = ANY (@tokens) ORDER BY array_position(@tokens::text[], verp) LIMIT 1`
+	SELECT issue_id, subscriber_id FROM mail_deliveries WHERE verp = ANY (@tokens) AND verp <> '' ORDER BY array_position(@tokens::text[], verp) LIMIT 1`
 	sqlMailOfMessage = `
 	SELECT issue_id, subscriber_id FROM mail_deliveries WHERE issue_id = ANY (@issues) AND message_id = ANY (@ids) LIMIT 1`
 	sqlLetterOfReport = `
@@ -42,7 +42,8 @@ func (s *Store) TakeBounce(ctx context.Context, b newsroom.Bounce, limit newsroo
 	case err != nil:
 		return r, fmt.Errorf("look for the mail of a report: %w", err)
 	case b.Kind == newsroom.BounceLeave && about.letter == "":
-		return s.leaveByMail(ctx, about)
+		r, err = s.leaveByMail(ctx, about)
+		return s.orUnknown(ctx, r, err)
 	}
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		r = newsroom.BounceResult{Outcome: newsroom.BounceTaken, SubscriberID: about.subscriber}
@@ -62,9 +63,17 @@ func (s *Store) TakeBounce(ctx context.Context, b newsroom.Bounce, limit newsroo
 		return s.tally(ctx, tx, string(b.Kind))
 	})
 	if err != nil {
-		return r, fmt.Errorf("take %s report: %w", b.Kind, err)
+		err = fmt.Errorf("take %s report: %w", b.Kind, err)
 	}
-	return r, nil
+	return s.orUnknown(ctx, r, err)
+}
+
+// orUnknown is for a mail that the ledger has forgotten: what it said of itself was true, and is not news any more.
+func (s *Store) orUnknown(ctx context.Context, r newsroom.BounceResult, err error) (newsroom.BounceResult, error) {
+	if errors.Is(err, newsroom.ErrNotFound) {
+		return newsroom.BounceResult{Outcome: newsroom.BounceUnknown}, s.TallyBounce(ctx, string(newsroom.BounceUnknown))
+	}
+	return r, err
 }
 
 // reported finds the mail that a report names; newsroom.ErrNotFound where it is none of ours, or forged.
@@ -80,8 +89,13 @@ func (s *Store) reported(ctx context.Context, b newsroom.Bounce) (about reported
 			}
 		}
 	}
+	for _, token := range b.Tokens {
+		if issue, subscriber, ok := s.mailOfVERP(token); ok {
+			return reported{issue: issue, subscriber: subscriber}, nil
+		}
+	}
 	err = pgx.ErrNoRows
-	if len(b.Tokens) > 0 {
+	if len(b.Tokens) > 0 { // of a mail from before its return address said so
 		err = s.db.QueryRow(ctx, sqlMailOfToken, args{"tokens": b.Tokens}).Scan(&about.issue, &about.subscriber)
 	}
 	if errors.Is(err, pgx.ErrNoRows) && len(issues) > 0 {
@@ -286,24 +300,17 @@ func (s *Store) letterBounced(ctx context.Context, tx pgx.Tx, about reported, b 
 	})
 }
 
-const sqlLeaveVersion = `SELECT key_version FROM mail_deliveries WHERE issue_id = @issue AND subscriber_id = @subscriber`
-
 // leaveByMail does what the leave link of the same mail does: the mail programs that know no link write to an address instead.
 func (s *Store) leaveByMail(ctx context.Context, about reported) (newsroom.BounceResult, error) {
 	r := newsroom.BounceResult{Outcome: newsroom.BounceAgain, SubscriberID: about.subscriber}
-	var version int
-	if err := s.db.QueryRow(ctx, sqlLeaveVersion, args{"issue": about.issue, "subscriber": about.subscriber}).Scan(&version); err != nil {
-		return r, fmt.Errorf("leave by mail: %w", notFound(err))
-	}
-	token := s.leaveToken(about.issue, about.subscriber, version)
-	before, err := s.Leaving(ctx, token)
+	before, err := s.leavingMail(ctx, about.issue, about.subscriber)
 	if err != nil {
 		return r, err
 	}
 	if before.State != newsroom.SubscriberConfirmed || !before.Still {
 		return r, nil
 	}
-	if _, err := s.Leave(ctx, token, false, newsroom.Proof{Source: "mail"}); err != nil {
+	if err := s.leaveMail(ctx, before, false, newsroom.Proof{Source: "mail"}); err != nil {
 		return r, err
 	}
 	r.Outcome = newsroom.BounceTaken

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -278,6 +279,45 @@ func TestLeaveByMail(t *testing.T) {
 	}
 	if got := h.text(`SELECT source FROM consents WHERE act = 'left'`); got != "mail" {
 		t.Errorf("on record as %q", got)
+	}
+}
+
+// The address to leave by works when the ledger has forgotten the mail; a report about such a mail is no news, and nothing that
+// somebody made up is believed.
+func TestReturnAddressOutlivesItsRow(t *testing.T) {
+	t.Parallel()
+	h, issue, rows := sentTo(t, 2)
+	if token := rows[0].VERP; len("b+"+token) > 64 || token != strings.ToLower(token) {
+		t.Errorf("%q does not fit an address", token)
+	}
+	h.exec(`DELETE FROM mail_deliveries WHERE issue_id = $1`, issue)
+	h.bounce(report(newsroom.BounceHard, rows[1], "5.1.1", "h"), newsroom.BounceUnknown)
+	for k, forged := range []string{
+		strings.Replace(rows[1].VERP, rows[1].SubscriberID, rows[0].SubscriberID, 1), rows[1].VERP[:len(rows[1].VERP)-1] + "a",
+		strings.Replace(rows[1].VERP, "-", "", 1), "d-" + rows[1].SubscriberID + "-", "",
+	} {
+		h.bounce(newsroom.Bounce{Kind: newsroom.BounceLeave, Tokens: []string{forged}, Report: []byte{byte(k)}, Via: "smtp"}, newsroom.BounceUnknown)
+	}
+	for _, want := range []newsroom.BounceOutcome{newsroom.BounceTaken, newsroom.BounceAgain} {
+		h.bounce(newsroom.Bounce{Kind: newsroom.BounceLeave, Tokens: []string{rows[0].VERP}, Report: []byte("a"), Via: "smtp"}, want)
+	}
+	for k, want := range []newsroom.SubscriberState{newsroom.SubscriberLeft, newsroom.SubscriberConfirmed} {
+		if u, err := h.Subscriber(t.Context(), rows[k].SubscriberID); err != nil || u.State != want {
+			t.Errorf("reader %d: %+v, %v", k, u, err)
+		}
+	}
+}
+
+// A mail from before its return address named it is found by its row.
+func TestReturnAddressOfFormerMails(t *testing.T) {
+	t.Parallel()
+	h, issue, rows := sentTo(t, 1)
+	former := "d" + strings.Repeat("a7", 12)
+	h.exec(`UPDATE mail_deliveries SET verp = $2 WHERE issue_id = $1`, issue, former)
+	rows[0].VERP = former
+	h.bounce(report(newsroom.BounceHard, rows[0], "5.1.1", "h"), newsroom.BounceTaken)
+	if got := h.state(issue, rows[0]); got != newsroom.DeliveryHard {
+		t.Errorf("the row is %s", got)
 	}
 }
 

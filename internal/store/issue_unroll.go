@@ -34,7 +34,7 @@ const (
 )
 
 var unrolledColumns = []string{
-	"issue_id", "subscriber_id", "chunk_no", "email", "name", "since", "key_version", "verp", "message_id", "date",
+	"issue_id", "subscriber_id", "chunk_no", "email", "name", "since", "key_version", "message_id", "date",
 	"state", "lease", "first_at", "done_at",
 }
 
@@ -61,10 +61,9 @@ func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int
 	claimed := make([]newsroom.Recipient, 0, min(limit, len(people)))
 	_, err = tx.CopyFrom(ctx, pgx.Identifier{"mail_deliveries"}, unrolledColumns, pgx.CopyFromSlice(len(people), func(k int) ([]any, error) {
 		p := people[k]
-		names := s.keys.MAC("delivery", issueID+"/"+p.id)
 		r := newsroom.Recipient{
 			SubscriberID: p.id, Name: p.name, Email: p.email, Since: p.since.UTC(), Date: date,
-			MessageID: "d." + issueID + "." + lower32(names[16:32]), VERP: "d" + lower32(names[:15]),
+			MessageID: "d." + issueID + "." + lower32(s.deliveryNames(issueID, p.id)[16:32]), VERP: s.verpOf(issueID, p.id),
 			LeaveURL: s.base + "/huy/" + s.leaveToken(issueID, p.id, version), PrefsURL: s.base + "/tuy-chon/" + s.keys.Token(PurposePrefs, p.id, p.prefsVersion),
 		}
 		state, under, first, done := newsroom.DeliveryPending, int64(0), (*time.Time)(nil), (*time.Time)(nil)
@@ -76,7 +75,7 @@ func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int
 			claimed = append(claimed, r)
 		}
 		return []any{
-			issueID, p.id, chunk, p.email, p.name, p.since, version, r.VERP, r.MessageID, date, state, under, first, done,
+			issueID, p.id, chunk, p.email, p.name, p.since, version, r.MessageID, date, state, under, first, done,
 		}, nil
 	}))
 	if err != nil {

@@ -157,6 +157,9 @@ func (s *Store) Claim(ctx context.Context, issueID string, chunk int, lease int6
 				if taken++; state == newsroom.DeliveryClaimed {
 					r.Since, r.Date = r.Since.UTC(), r.Date.UTC()
 					r.LeaveURL = s.base + "/huy/" + s.leaveToken(issueID, r.SubscriberID, leaveVersion)
+					if r.VERP == "" {
+						r.VERP = s.verpOf(issueID, r.SubscriberID)
+					}
 					r.PrefsURL = s.base + "/tuy-chon/" + s.keys.Token(PurposePrefs, r.SubscriberID, prefsVersion)
 					claimed = append(claimed, r)
 				}

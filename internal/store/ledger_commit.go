@@ -33,10 +33,11 @@ const sqlCommitRows = `
 	  enhanced = CASE WHEN e.state IN ('dot', 'pending') THEN d.enhanced ELSE e.enhanced END,
 	  reply = CASE WHEN e.state IN ('dot', 'pending') THEN d.reply ELSE e.reply END,
 	  smtp_stage = CASE WHEN e.state IN ('dot', 'pending') THEN d.smtp_stage ELSE e.stage END
-	FROM unnest($1::mail_entry[]) AS e
+	FROM unnest($1::mail_entry[]) WITH ORDINALITY
+	  AS e (issue_id, subscriber_id, lease, state, at, hash, next, stage, code, enhanced, reply, place)
 	WHERE d.issue_id = e.issue_id AND d.subscriber_id = e.subscriber_id AND d.lease = e.lease
 	  AND (d.state = 'claimed' OR (d.state = 'dot' AND e.state <> 'dot'))
-	RETURNING d.issue_id, d.subscriber_id, d.state`
+	RETURNING e.place, d.state`
 
 // Commit writes entries in one transaction, results before dots, and returns for each the state its row has now; "" where the
 // lease no longer matches. Repeating the same entries answers the same.
@@ -114,15 +115,14 @@ func (s *Store) commitMails(ctx context.Context, db querier, entries []ledgerEnt
 // commitStatement writes entries of different rows, and says how many it changed.
 func commitStatement(ctx context.Context, db querier, entries []ledgerEntry, rows []int, states []newsroom.DeliveryState) (changed int, err error) {
 	written := make([]entryRow, len(rows))
-	place := make(map[ledgerKey]int, len(rows))
 	for k, i := range rows {
-		written[k], place[keyOf(entries[i])] = entryRow{&entries[i]}, i
+		written[k] = entryRow{&entries[i]}
 	}
 	answer, _ := db.Query(ctx, sqlCommitRows, written)
-	var key ledgerKey
+	var place int
 	var state newsroom.DeliveryState
-	_, err = pgx.ForEachRow(answer, []any{&key.issue, &key.subscriber, &state}, func() error {
-		states[place[key]] = state
+	_, err = pgx.ForEachRow(answer, []any{&place, &state}, func() error {
+		states[rows[place-1]] = state
 		changed++
 		return nil
 	})

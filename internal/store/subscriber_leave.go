@@ -57,6 +57,10 @@ func (s *Store) Leaving(ctx context.Context, token string) (l newsroom.Leaving, 
 	if !ok {
 		return l, fmt.Errorf("leave link: %w", newsroom.ErrNotFound)
 	}
+	return s.leavingMail(ctx, issueID, subscriberID)
+}
+
+func (s *Store) leavingMail(ctx context.Context, issueID, subscriberID string) (l newsroom.Leaving, err error) {
 	err = s.db.QueryRow(ctx, sqlLeaving, args{"issue": issueID, "subscriber": subscriberID}).
 		Scan(&l.SubscriberID, &l.Section, &l.Cadence, &l.Lists, &l.State, &l.Still, &l.Rest)
 	if err != nil {
@@ -70,21 +74,25 @@ func (s *Store) Leaving(ctx context.Context, token string) (l newsroom.Leaving, 
 // idempotent). newsroom.ErrNotFound for an unknown token.
 func (s *Store) Leave(ctx context.Context, token string, all bool, proof newsroom.Proof) (newsroom.Leaving, error) {
 	l, err := s.Leaving(ctx, token)
-	if err != nil {
+	if err != nil || l.State != newsroom.SubscriberConfirmed {
 		return l, err
 	}
-	switch {
-	case l.State != newsroom.SubscriberConfirmed:
-		return l, nil
-	case all || (l.Still && l.Rest == 0):
-		err = s.leaveAll(ctx, l.SubscriberID, proof)
-	case l.Still:
-		err = s.leaveLists(ctx, l.SubscriberID, l.Lists, l.Cadence, proof)
-	}
-	if err != nil {
+	if err := s.leaveMail(ctx, l, all, proof); err != nil {
 		return l, err
 	}
 	return s.Leaving(ctx, token)
+}
+
+// leaveMail ends what one mail was of, for somebody who still subscribes to something.
+func (s *Store) leaveMail(ctx context.Context, l newsroom.Leaving, all bool, proof newsroom.Proof) error {
+	switch {
+	case all || (l.Still && l.Rest == 0):
+		return s.leaveAll(ctx, l.SubscriberID, proof)
+	case l.Still:
+		return s.leaveLists(ctx, l.SubscriberID, l.Lists, l.Cadence, proof)
+	default:
+		return nil
+	}
 }
 
 // LeaveAll ends the subscription of a preferences link; a repeat changes nothing.
