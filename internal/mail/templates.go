@@ -36,9 +36,10 @@ type pair struct {
 	html *template.Template
 }
 
-// templates parses every template once; a broken one stops the program at its first mail and every test of this package.
-var templates = sync.OnceValue(func() map[string]pair {
-	all := map[string]pair{}
+// templates has every template, parsed when it is first used: a process that sends newsletters never needs most of them. A broken
+// one stops the program at its first mail and every test of this package.
+var templates = sync.OnceValue(func() map[string]func() pair {
+	all := map[string]func() pair{}
 	kinds := append([]string{}, bulkKinds...)
 	for _, k := range letterKinds {
 		kinds = append(kinds, string(k))
@@ -48,10 +49,12 @@ var templates = sync.OnceValue(func() map[string]pair {
 	for _, tag := range locale.Tags() {
 		for _, kind := range kinds {
 			name := path.Join("templates", tag, kind)
-			all[tag+"/"+kind] = pair{
-				text: texttemplate.Must(texttemplate.Must(shared.Clone()).ParseFS(files, name+".txt")),
-				html: template.Must(template.Must(layout.Clone()).ParseFS(files, name+".html")),
-			}
+			all[tag+"/"+kind] = sync.OnceValue(func() pair {
+				return pair{
+					text: texttemplate.Must(texttemplate.Must(shared.Clone()).ParseFS(files, name+".txt")),
+					html: template.Must(template.Must(layout.Clone()).ParseFS(files, name+".html")),
+				}
+			})
 		}
 	}
 	return all
@@ -64,10 +67,11 @@ type page interface{ subject(s string) }
 type rendered struct{ subject, text, html string }
 
 func render(tag, kind string, data page) (rendered, error) {
-	t, ok := templates()[tag+"/"+kind]
+	parsed, ok := templates()[tag+"/"+kind]
 	if !ok {
 		return rendered{}, fmt.Errorf("no template %s/%s", tag, kind)
 	}
+	t := parsed()
 	var subject, plain, html strings.Builder
 	if err := t.text.ExecuteTemplate(&subject, "subject", data); err != nil {
 		return rendered{}, fmt.Errorf("render subject of %s/%s: %w", tag, kind, err)
