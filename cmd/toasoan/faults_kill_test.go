@@ -127,7 +127,26 @@ func (l *lane) lifeUntil(job laneJob, v *victim, p killPoint) death {
 	if err := courier.Wait(); err == nil {
 		l.t.Fatalf("the courier outlived %s", p)
 	}
-	return l.dead()
+	died := l.dead()
+	l.drained()
+	return died
+}
+
+// drained waits until the database has done what a courier asked it for with its last breath: a commit goes on without whoever sent it.
+func (l *lane) drained() {
+	l.t.Helper()
+	ctx := within(l.t, time.Minute)
+	for still := 0; still < 3; still++ {
+		if l.text(`SELECT count(*)::text FROM pg_locks WHERE relation = 'mail_deliveries'::regclass AND mode = 'RowExclusiveLock'
+		  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`) != "0" {
+			still = -1
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			l.t.Fatal("a commit of a courier that is dead does not end")
+		}
+	}
 }
 
 // leaves lets a reader leave everything by the link of a mail that came before, and says when that was done.

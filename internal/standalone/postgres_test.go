@@ -107,7 +107,7 @@ func TestPostgresGivesEachRoleItsRights(t *testing.T) {
 	}
 
 	for setting, want := range map[string]string{
-		"data_checksums": "on", "server_encoding": "UTF8", "lc_collate": "C.UTF-8", "jit": "off", "wal_level": "replica",
+		"data_checksums": "on", "server_encoding": "UTF8", "lc_collate": "C", "jit": "off", "wal_level": "replica",
 		"max_connections": "200", "shared_buffers": "256MB", "max_wal_size": "2GB", "synchronous_commit": "on",
 		"listen_addresses": "",
 	} {
