@@ -137,7 +137,7 @@ func (j *job) run(ctx context.Context) {
 	j.lanes.Wait()
 }
 
-// hire adds lanes while there is enough to do and a seat is free; j.mu is held.
+// hire adds lanes while there is enough to do and a seat is free, also one that another chunk has left meanwhile; j.mu is held.
 func (j *job) hire(ctx context.Context) {
 	for j.count*4 < len(j.rows) && j.c.bulk.waiting.Load() == 0 {
 		if ok, err := j.c.bulk.trySit(ctx); err != nil || !ok {
@@ -173,6 +173,7 @@ func (j *job) take(ctx context.Context) (r *parcel, ok bool) {
 		j.fail(err)
 		return nil, false
 	case r != nil:
+		j.hire(ctx)
 		return r, true
 	case len(j.aside) == 0:
 		return nil, false
@@ -197,7 +198,6 @@ func (j *job) claim(ctx context.Context) error {
 	j.rows = append(j.rows, claimed...)
 	j.empty = len(claimed) == 0
 	j.c.o.Failpoint("claimed")
-	j.hire(ctx)
 	return nil
 }
 
@@ -214,7 +214,17 @@ func (j *job) tryTake(ctx context.Context) *parcel {
 	if err != nil {
 		j.fail(err)
 	}
+	if r != nil {
+		j.hire(ctx)
+	}
 	return r
+}
+
+// left counts a lane that ends.
+func (j *job) left() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.count--
 }
 
 // pop returns the next row that may go, or how long until one may; j.mu is held.

@@ -12,6 +12,7 @@ import (
 func (j *job) lane(ctx context.Context, helper bool) {
 	l := &lane{job: j, helper: helper, bufs: make([][]byte, max(2, j.c.o.Window))}
 	defer j.c.bulk.leave()
+	defer j.left()
 	j.c.books.bulk.crowd.Add(1)
 	defer j.c.books.bulk.crowd.Add(-1)
 	defer func() { j.c.bulk.put(l.conn) }()

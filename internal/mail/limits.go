@@ -151,7 +151,7 @@ func (l *limits) keep(ctx context.Context) {
 			l.c.o.Log.WarnContext(ctx, "seats at the relay not renewed", "error", err)
 		}
 		l.mu.Lock()
-		if over = l.at == 0; over {
+		if over = over && l.at == 0; over { // who left meanwhile has nudged: their seats go back in the next round
 			close(l.kept)
 			l.kept = nil
 		}
