@@ -192,6 +192,36 @@ func TestConnectionsAreCountedForTheInstallation(t *testing.T) {
 	b.holds(t)
 }
 
+// A chunk that found nearly all connections taken uses them once they are free, and not only when it claims its next rows.
+func TestAChunkTakesUpWhatAnotherLeaves(t *testing.T) {
+	t.Parallel()
+	const connections = 4
+	b := setup(t, pipelining, func(o *smtpfake.Options, opt *Options) { o.Latency, opt.Connections = 5*time.Millisecond, connections })
+	id := b.issue(t, 400, 400)
+	leave, err := b.limits.attend(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range connections - 1 {
+		if err := b.bulk.sit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var group sync.WaitGroup
+	group.Go(func() { b.send(t, id, 0) })
+	await(t, func() bool { return b.relay.Count() > 5 })
+	if n := b.books.bulk.crowd.Load(); n != 1 {
+		t.Errorf("%d lanes with one connection", n)
+	}
+	for range connections - 1 {
+		b.bulk.leave()
+	}
+	leave()
+	await(t, func() bool { return b.books.bulk.crowd.Load() == connections })
+	group.Wait()
+	b.holds(t)
+}
+
 // A chunk for which another process leaves no seat gives its worker back in time.
 func TestAChunkWithoutASeatYields(t *testing.T) {
 	t.Parallel()
