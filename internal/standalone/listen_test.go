@@ -22,14 +22,23 @@ func TestListenMovesFromATakenPort(t *testing.T) {
 		t.Errorf("moved is %t to %s", moved, second.Addr())
 	}
 	_ = first.Close()
-	again, moved, err := Listen(first.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+	for range 10 { // another program may be quicker to take a port that was just given back
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = free.Close()
+		again, moved, err := Listen(free.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		same := !moved && again.Addr().String() == free.Addr().String()
+		_ = again.Close()
+		if same {
+			return
+		}
 	}
-	defer func() { _ = again.Close() }()
-	if moved || again.Addr().(*net.TCPAddr).Port != first.Addr().(*net.TCPAddr).Port {
-		t.Errorf("a free port was not used: moved is %t to %s", moved, again.Addr())
-	}
+	t.Error("a free port was not used")
 }
 
 func TestListenRefusesWhatIsNoAddress(t *testing.T) {
