@@ -58,7 +58,7 @@ func TestWithdrawnWhileItsNewsletterGoesOut(t *testing.T) {
 		p.call(ctx, p.as("admin"), http.MethodGet, "/api/v1/issues/"+id, nil, &one)
 		return one.Status, one.Counts
 	}
-	p.until(time.Minute, "some mails are out", func() bool { _, c := issue(); return c.Sent >= 3 })
+	p.until(3*time.Minute, "some mails are out", func() bool { _, c := issue(); return c.Sent >= 3 })
 	reason := map[string]any{"reason_code": "unverified_or_no_source", "reason": "Số liệu sai."}
 	if err := w.move(ctx, "withdraw", "withdraw", w.leader, reason); err != nil {
 		t.Fatalf("%v\n%s", err, p.log.tail(4000))
