@@ -59,6 +59,9 @@ func (l *lane) wanted() bool {
 
 // turn waits for the place of the loaded mail, and writes down what is held if that takes long.
 func (l *lane) turn(ctx context.Context, r *parcel) error {
+	if l.c.limits.patient() {
+		l.settle(ctx)
+	}
 	at, err := l.c.limits.pace.take(ctx)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ type limits struct {
 	seats *seats
 
 	connections atomic.Int32
+	round       atomic.Int64 // nanoseconds until each connection had its turn at the rate
 	gates       atomic.Pointer[map[string]*gate]
 	readAt      atomic.Int64 // unix nanoseconds
 
@@ -46,6 +47,9 @@ func newLimits(c *Courier) *limits {
 
 func (l *limits) most() int { return int(l.connections.Load()) }
 
+// patient reports whether who waits for a place now may wait longer than a result should wait to be written down.
+func (l *limits) patient() bool { return time.Duration(l.round.Load()) >= l.c.o.Waits.Hold }
+
 // gate is the gate in front of an address, nil where its domain has none.
 func (l *limits) gate(email string) *gate {
 	gates := *l.gates.Load()
@@ -73,7 +77,12 @@ func (l *limits) read(ctx context.Context) error {
 		connections = *set.Connections
 	}
 	l.connections.Store(int32(connections)) //nolint:gosec // 64 at most
-	l.pace.set(lower(float64(rate), slowed[""]))
+	perSecond := lower(float64(rate), slowed[""])
+	l.pace.set(perSecond)
+	l.round.Store(0)
+	if perSecond > 0 {
+		l.round.Store(int64(float64(connections) / perSecond * float64(time.Second)))
+	}
 	bounds := make(map[string]newsroom.DomainLimit, len(set.Domains))
 	for _, d := range set.Domains {
 		bounds[d.Domain] = d

@@ -135,6 +135,32 @@ func TestARateIsChangedWhileItRuns(t *testing.T) {
 	b.holds(t)
 }
 
+// Where mails go so slowly that a connection waits for its turn, what it has sent is written down before.
+func TestResultsDoNotWaitForATurn(t *testing.T) {
+	t.Parallel()
+	b := setup(t, pipelining, func(_ *smtpfake.Options, o *Options) { o.Rate, o.Connections = 50, 1 })
+	id := b.issue(t, 20, 20)
+	asked := 0
+	b.ledger.set(func() {
+		b.ledger.trouble = func(op string) error {
+			if op != "places" {
+				return nil
+			}
+			asked++
+			for _, r := range b.ledger.rows {
+				if r.state == newsroom.DeliveryDot {
+					t.Errorf("%s is sent and waits to be written while the next waits for its turn", r.subscriber)
+				}
+			}
+			return nil
+		}
+	})
+	if out := b.send(t, id, 0); out.Counts.Sent != 20 || asked < 20 {
+		t.Errorf("%+v, %d places asked for", out, asked)
+	}
+	b.holds(t)
+}
+
 // Two couriers share five connections, and one gets along when the other has gone.
 func TestConnectionsAreCountedForTheInstallation(t *testing.T) {
 	t.Parallel()
