@@ -102,6 +102,7 @@ type job struct {
 	aside []*aside       // rows to domains that have a gate
 	open  bool           // rows without a gate were sent
 	died  map[string]int // by subscriber: connections that died under the mail
+	begun bool           // rows were claimed
 	empty bool           // nothing more is due
 	count int            // lanes
 	err   error
@@ -189,12 +190,20 @@ func (j *job) take(ctx context.Context) (r *parcel, ok bool) {
 // longestTurn is how long a lane waits for a domain's turn before it looks around.
 const longestTurn = 200 * time.Millisecond
 
+// fewRows are claimed first: to make a thousand rows takes longer than the first mails are on their way.
+const fewRows = 50
+
 // claim takes the next rows from the ledger; j.mu is held.
 func (j *job) claim(ctx context.Context) error {
-	claimed, err := j.c.ledger.Claim(ctx, j.issue.id, j.chunk, j.lease, j.c.o.Claim, j.c.o.Now())
+	limit := j.c.o.Claim
+	if !j.begun {
+		limit = min(limit, fewRows)
+	}
+	claimed, err := j.c.ledger.Claim(ctx, j.issue.id, j.chunk, j.lease, limit, j.c.o.Now())
 	if err != nil {
 		return err
 	}
+	j.begun = true
 	j.rows = append(j.rows, claimed...)
 	j.empty = len(claimed) == 0
 	j.c.o.Failpoint("claimed")

@@ -96,7 +96,7 @@ func TestBounceOfNoSuchUserStopsEveryMail(t *testing.T) {
 	t.Parallel()
 	h, issue, rows := sentTo(t, 2)
 	other := h.anotherIssue("bai-2", 2)
-	h.take(other, 0) // its rows are in the ledger, nobody has claimed one
+	h.unrolled(other) // its rows are in the ledger, nobody has claimed one
 	h.bounce(report(newsroom.BounceHard, rows[0], "5.1.1", "a"), newsroom.BounceTaken)
 	if got := h.blocked(rows[0].SubscriberID); got != "hard" {
 		t.Errorf("blocked by %q", got)

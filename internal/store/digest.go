@@ -98,7 +98,7 @@ const (
 	        AND (i.article_id = l.article_id OR (i.kind = 'digest' AND i.items @> ARRAY[l.article_id])))
 	    AND NOT EXISTS ( -- on its way, and no row was made yet
 	      SELECT FROM mail_issues i JOIN mail_chunks k ON k.issue_id = i.id
-	      WHERE i.status IN ('preparing', 'prepared', 'sending', 'paused') AND r.id = ANY (k.recipients)
+	      WHERE i.status IN ('preparing', 'prepared', 'sending', 'paused') AND r.id = ANY (k.recipients[k.written + 1:])
 	        AND (i.article_id = l.article_id OR (i.kind = 'digest' AND i.items @> ARRAY[l.article_id])))
 	  ORDER BY l.published_at DESC, l.article_id LIMIT @limit) a) told
 	WHERE told.items IS NOT NULL GROUP BY r.sections, told.items ORDER BY min(r.id)`

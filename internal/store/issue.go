@@ -273,16 +273,17 @@ type candidate struct {
 }
 
 const (
-	candidateHead = `
-	SELECT s.id, l.since FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
-	WHERE l.section_id = @list AND s.state = 'confirmed' AND s.email <> ''
-	  AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)`
+	// Those few who must not get it are looked up, not all who may: the list itself is read from one index.
+	sqlCandidates = `
+	SELECT l.subscriber_id, l.since FROM subscriptions l
+	WHERE l.section_id = @list AND l.cadence = 'instant' AND l.since <= @opened
+	  AND NOT EXISTS (SELECT FROM subscribers s WHERE s.id = l.subscriber_id AND (s.state <> 'confirmed' OR s.email = ''))
+	  AND NOT EXISTS (SELECT FROM suppressions b JOIN subscribers s ON s.email_mac = b.email_mac WHERE s.id = l.subscriber_id)`
 	// A row of another issue about the article that reached its dot: the mail is there, or may be.
-	mayHaveGot = `EXISTS (SELECT FROM mail_deliveries d WHERE d.subscriber_id = s.id AND d.issue_id = ANY (@others)
+	mayHaveGot = `EXISTS (SELECT FROM mail_deliveries d WHERE d.subscriber_id = l.subscriber_id AND d.issue_id = ANY (@others)
 	  AND d.state IN ('dot', 'sent', 'in_doubt', 'in_doubt_resent'))`
 
-	sqlCandidates          = candidateHead + ` AND l.cadence = 'instant' AND l.since <= @opened`
-	sqlRemainingCandidates = candidateHead + ` AND l.cadence = 'instant' AND l.since <= @opened AND NOT ` + mayHaveGot
+	sqlRemainingCandidates = sqlCandidates + ` AND NOT ` + mayHaveGot
 	// A correction follows whoever got the wrong text, wherever it stood, and still has one of the lists that brought it.
 	sqlCorrectionCandidates = `
 	SELECT s.id, min(l.since) FROM subscribers s JOIN subscriptions l ON l.subscriber_id = s.id AND l.section_id = ANY (@lists)

@@ -12,7 +12,7 @@ import (
 
 const (
 	sqlIssueCounts = `
-	SELECT ` + countColumns + `, (SELECT coalesce(sum(total), 0)::int FROM mail_chunks WHERE issue_id = @id AND recipients IS NOT NULL)
+	SELECT ` + countColumns + `, (SELECT coalesce(sum(total - written), 0)::int FROM mail_chunks WHERE issue_id = @id AND recipients IS NOT NULL)
 	FROM mail_deliveries WHERE issue_id = @id`
 	sqlIssueDue = `
 	SELECT coalesce(array_agg(DISTINCT chunk_no) FILTER (WHERE due), '{}'), min(next_attempt) FILTER (WHERE next_attempt > @now)

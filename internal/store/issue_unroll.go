@@ -26,10 +26,14 @@ const (
 	  coalesce(s.state = 'confirmed' AND s.email <> '' AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)
 	    AND EXISTS (SELECT FROM subscriptions l WHERE l.subscriber_id = s.id AND CASE i.kind
 	      WHEN 'digest' THEN l.section_id = ANY (i.sections) WHEN 'article' THEN l.section_id = i.list ELSE true END), false)
-	FROM mail_issues i JOIN mail_chunks c ON c.issue_id = i.id, unnest(c.recipients, c.since) AS r (id, since)
+	FROM mail_issues i JOIN mail_chunks c ON c.issue_id = i.id,
+	  unnest(c.recipients[c.written + 1:c.written + @most], c.since[c.written + 1:c.written + @most]) AS r (id, since)
 	  LEFT JOIN subscribers s ON s.id = r.id
 	WHERE i.id = @issue AND c.chunk_no = @chunk ORDER BY r.id`
-	sqlUnrollDone  = `UPDATE mail_chunks SET recipients = NULL, since = NULL WHERE issue_id = @issue AND chunk_no = @chunk`
+	sqlUnrollDone = `
+	UPDATE mail_chunks SET written = written + @n, recipients = CASE WHEN written + @n < cardinality(recipients) THEN recipients END,
+	  since = CASE WHEN written + @n < cardinality(recipients) THEN since END
+	WHERE issue_id = @issue AND chunk_no = @chunk`
 	sqlStillRolled = `SELECT coalesce(array_agg(chunk_no ORDER BY chunk_no), '{}') FROM mail_chunks WHERE issue_id = @issue AND recipients IS NOT NULL`
 )
 
@@ -38,9 +42,9 @@ var unrolledColumns = []string{
 	"state", "lease", "first_at", "done_at",
 }
 
-// unroll writes the ledger's rows of a chunk whose recipients are frozen ids only, once for all. The first limit of them that are
-// still wanted are claimed for lease at once and returned; the rest is pending. The chunk's row is locked by the caller.
-func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int, lease int64, limit int, now time.Time) ([]newsroom.Recipient, error) {
+// unroll writes the ledger's rows of the next most recipients of a chunk that are frozen ids only, each once for all. Those who are
+// still wanted are claimed for lease at once and returned; with lease 0 they are pending. The chunk's row is locked by the caller.
+func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int, lease int64, most int, now time.Time) ([]newsroom.Recipient, error) {
 	if _, err := tx.Exec(ctx, sqlOwnUnroll); err != nil {
 		return nil, fmt.Errorf("wait for who leaves: %w", err)
 	}
@@ -50,7 +54,7 @@ func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int
 		prefsVersion    int
 		wanted          bool
 	}
-	rows, _ := tx.Query(ctx, sqlUnrolled, args{"issue": issueID, "chunk": chunk})
+	rows, _ := tx.Query(ctx, sqlUnrolled, args{"issue": issueID, "chunk": chunk, "most": most})
 	people, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p person, err error) {
 		return p, row.Scan(&p.id, &p.since, &p.email, &p.name, &p.prefsVersion, &p.wanted)
 	})
@@ -58,7 +62,7 @@ func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int
 		return nil, fmt.Errorf("unroll chunk %d of issue %s: %w", chunk, issueID, err)
 	}
 	version, date := s.keys.Version(), s.now().UTC().Truncate(time.Second)
-	claimed := make([]newsroom.Recipient, 0, min(limit, len(people)))
+	claimed := make([]newsroom.Recipient, 0, len(people))
 	_, err = tx.CopyFrom(ctx, pgx.Identifier{"mail_deliveries"}, unrolledColumns, pgx.CopyFromSlice(len(people), func(k int) ([]any, error) {
 		p := people[k]
 		r := newsroom.Recipient{
@@ -70,7 +74,7 @@ func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int
 		switch {
 		case !p.wanted:
 			state, done = newsroom.DeliverySuppressed, &now
-		case len(claimed) < limit:
+		case lease > 0:
 			state, under, first = newsroom.DeliveryClaimed, lease, &now
 			claimed = append(claimed, r)
 		}
@@ -81,7 +85,7 @@ func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int
 	if err != nil {
 		return nil, fmt.Errorf("unroll chunk %d of issue %s: %w", chunk, issueID, err)
 	}
-	_, err = tx.Exec(ctx, sqlUnrollDone, args{"issue": issueID, "chunk": chunk})
+	_, err = tx.Exec(ctx, sqlUnrollDone, args{"issue": issueID, "chunk": chunk, "n": len(people)})
 	return claimed, err
 }
 
@@ -92,7 +96,7 @@ func (s *Store) unrollAll(ctx context.Context, tx pgx.Tx, issueID string, now ti
 		return fmt.Errorf("unclaimed chunks of issue %s: %w", issueID, err)
 	}
 	for _, chunk := range chunks {
-		if _, err := s.unroll(ctx, tx, issueID, chunk, 0, 0, now); err != nil {
+		if _, err := s.unroll(ctx, tx, issueID, chunk, 0, chunkSize, now); err != nil {
 			return err
 		}
 	}

@@ -129,6 +129,9 @@ const (
 // stopped, or lease is no longer the newest.
 func (s *Store) Claim(ctx context.Context, issueID string, chunk int, lease int64, limit int, now time.Time) ([]newsroom.Recipient, error) {
 	var claimed []newsroom.Recipient
+	if limit < 1 {
+		return nil, fmt.Errorf("claim %d rows: at least one", limit)
+	}
 	for {
 		taken := 0
 		err := s.tx(ctx, func(tx pgx.Tx) error {
@@ -192,7 +195,7 @@ func countsInto(c *newsroom.IssueCounts) []any {
 const sqlChunk = `
 	SELECT ` + countColumns + `, min(next_attempt) FILTER (WHERE state IN ('soft', 'in_doubt')),
 	  coalesce((SELECT status FROM mail_issues WHERE id = @issue), ''),
-	  coalesce((SELECT total FROM mail_chunks WHERE issue_id = @issue AND chunk_no = @chunk AND recipients IS NOT NULL), 0)
+	  coalesce((SELECT total - written FROM mail_chunks WHERE issue_id = @issue AND chunk_no = @chunk AND recipients IS NOT NULL), 0)
 	FROM mail_deliveries WHERE issue_id = @issue AND chunk_no = @chunk`
 
 // Chunk counts the rows of the chunk as they stand, and says when the next waiting one is due and the issue's status.

@@ -290,7 +290,7 @@ func TestHardBounceSuppressesEverywhere(t *testing.T) {
 	h.publish("article00002", 1, 1, "published", newsroom.ChangeNew)
 	other := h.mail("article00002", 1, "published", newsroom.ChangeNew).Issues[0]
 	h.ready(other)
-	h.take(other, 0) // its rows are in the ledger, nobody has claimed one
+	h.unrolled(other) // its rows are in the ledger, nobody has claimed one
 	lease, rows := h.take(issue, 2)
 	hard := h.entry(issue, rows[0], lease, newsroom.DeliveryHard)
 	hard.Suppress, hard.Code, hard.Enhanced, hard.Stage = true, 550, "5.1.1", "rcpt"
