@@ -28,13 +28,13 @@ type seatRow struct {
 	most   int       // of the whole installation
 	share  int       // of this process, when it last asked
 	hungry time.Time // somebody was refused last: for half a life all there are are wanted, so that shares do not swing
-	closed time.Time // all were taken: no question before
+	closed time.Time // all were taken, or the ledger was away: no question before
 }
 
 // may is how many may be in use.
 func (r *seatRow) may() int { return min(len(r.have), r.share) }
 
-// seatsAgain is how long a process waits after it heard that all seats are taken.
+// seatsAgain is how long a process waits after it heard that all seats are taken, or heard nothing.
 const seatsAgain = 100 * time.Millisecond
 
 func newSeats(ledger Ledger, life time.Duration) *seats {
@@ -62,12 +62,10 @@ func (s *seats) take(ctx context.Context, key string, most int) (bool, error) {
 		if r.hungry = time.Now(); r.hungry.Before(r.closed) {
 			return false, nil
 		}
-		if err := s.more(ctx, key, r); err != nil {
-			return false, err
-		}
-		if r.used >= r.may() {
+		err := s.more(ctx, key, r)
+		if err != nil || r.used >= r.may() {
 			r.closed = time.Now().Add(seatsAgain)
-			return false, nil
+			return false, err
 		}
 	}
 	r.used++

@@ -1,9 +1,11 @@
 package mail
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"toasoan/internal/testkit/smtpfake"
@@ -186,4 +188,39 @@ func TestAChunkGoesOnWithItsShare(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 	b.holds(t)
+}
+
+// Every row asks for a further seat: the ledger hears of it ten times a second at most, also while it is away.
+func TestTheLedgerIsAskedForSeatsNowAndThen(t *testing.T) {
+	t.Parallel()
+	for name, trouble := range map[string]error{"all are taken": nil, "the ledger is away": errors.New("connection lost")} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMemory()
+				if _, err := m.TakeSeats(t.Context(), "", "another", 2, 2, time.Hour); err != nil {
+					t.Fatal(err)
+				}
+				asked := 0
+				m.trouble = func(string) error { asked++; return trouble }
+				s := newSeats(m, time.Hour)
+				rows := func() int {
+					asked = 0
+					for i := range 20 {
+						if ok, err := s.take(t.Context(), "", 2); ok || i == 0 && !errors.Is(err, trouble) {
+							t.Errorf("%v, %v", ok, err)
+						}
+					}
+					return asked
+				}
+				first := rows()
+				if first < 1 || first > 2 { // what everybody wants, and what is free
+					t.Errorf("%d questions for twenty rows", first)
+				}
+				time.Sleep(2 * seatsAgain)
+				if again := rows(); again != first {
+					t.Errorf("%d questions later on, %d before", again, first)
+				}
+			})
+		})
+	}
 }
