@@ -43,7 +43,8 @@ func (c *Courier) SendChunk(ctx context.Context, issueID string, chunk int, beat
 		return fail(err)
 	}
 	job := &job{c: c, issue: issue, chunk: chunk, lease: lease, end: time.Now().Add(c.o.Waits.Budget)}
-	if job.err = job.sit(ctx); job.err == nil && !job.yielded.Load() {
+	var seated bool
+	if seated, job.err = job.sit(ctx); seated {
 		job.run(ctx)
 	}
 	if job.err != nil {
@@ -56,7 +57,7 @@ func (c *Courier) SendChunk(ctx context.Context, issueID string, chunk int, beat
 	if out.Counts, out.Next, out.Status, err = c.ledger.Chunk(ctx, issueID, chunk); err != nil {
 		return fail(err)
 	}
-	out.More = out.Pause == "" && job.yielded.Load()
+	out.More = out.Pause == "" && job.more()
 	return out, nil
 }
 
@@ -94,7 +95,6 @@ type job struct {
 	end   time.Time
 
 	lanes   sync.WaitGroup
-	yielded atomic.Bool // ended with rows that were due
 	stopped atomic.Bool // no further newsroom.Recipient: the issue was stopped, or something is wrong
 
 	mu    sync.Mutex
@@ -120,15 +120,19 @@ type aside struct {
 const mostTries = 3
 
 // sit waits for the first seat within the budget: another process may have them all for as long as its newsletter takes.
-func (j *job) sit(ctx context.Context) error {
+func (j *job) sit(ctx context.Context) (bool, error) {
 	limit, cancel := context.WithDeadline(ctx, j.end)
 	defer cancel()
 	err := j.c.bulk.sit(limit)
 	if err != nil && ctx.Err() == nil && limit.Err() != nil {
-		j.yielded.Store(true)
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
+}
+
+// more reports, when all lanes have ended, that they have left rows which may go.
+func (j *job) more() bool {
+	return !j.stopped.Load() && (len(j.rows) > 0 || len(j.aside) > 0 || !j.empty)
 }
 
 // run works until nothing is left to do; the caller holds the first seat.
@@ -158,9 +162,6 @@ func (j *job) take(ctx context.Context) (r *parcel, ok bool) {
 		return nil, false
 	}
 	if time.Now().After(j.end) {
-		if len(j.rows) > 0 || len(j.aside) > 0 || !j.empty {
-			j.yielded.Store(true)
-		}
 		return nil, false
 	}
 	r, wait, err := j.pop(ctx)
@@ -179,7 +180,6 @@ func (j *job) take(ctx context.Context) (r *parcel, ok bool) {
 	case len(j.aside) == 0:
 		return nil, false
 	case j.open: // the other chunks first: who comes back for these alone stays with them
-		j.yielded.Store(true)
 		return nil, false
 	}
 	j.mu.Unlock()

@@ -168,7 +168,7 @@ func (c *Courier) SendLetter(ctx context.Context, letterID string) (LetterResult
 	if err := c.tx.sit(ctx); err != nil {
 		return LetterResult{}, fmt.Errorf("send letter %s: %w", letterID, err)
 	}
-	defer c.tx.leave()
+	defer c.tx.leave(false)
 	conn, failed, err := c.loadLetter(ctx, m)
 	if err != nil {
 		return LetterResult{}, fmt.Errorf("send letter %s: %w", letterID, err)

@@ -11,7 +11,7 @@ import (
 // lane is one seat's work.
 func (j *job) lane(ctx context.Context, helper bool) {
 	l := &lane{job: j, helper: helper, bufs: make([][]byte, max(2, j.c.o.Window))}
-	defer j.c.bulk.leave()
+	defer func() { j.c.bulk.leave(l.told) }()
 	defer j.left()
 	j.c.books.bulk.crowd.Add(1)
 	defer j.c.books.bulk.crowd.Add(-1)
@@ -41,20 +41,19 @@ func (j *job) lane(ctx context.Context, helper bool) {
 // lane is one connection's state between mails.
 type lane struct {
 	*job
-	helper bool // leaves as soon as another chunk has no seat at all
+	helper bool // leaves when another chunk has no seat at all
+	told   bool // to leave: counted among those who go, so it does not stay
 	conn   *Conn
 	held   []Entry  // results that wait for the next commit
 	bufs   [][]byte // the mails that may still be on their way
 	flip   int
 }
 
-// wanted reports that somebody has more right to the seat: another chunk that has none, or whoever lowered their number.
+// wanted reports that somebody has more right to the seat: another chunk that has none, another process, or whoever lowered their
+// number. Once it has said so it does not change its mind.
 func (l *lane) wanted() bool {
-	if l.c.bulk.crowded() {
-		l.yielded.Store(true)
-		return true
-	}
-	return l.helper && l.c.bulk.waiting.Load() > 0
+	l.told = l.told || l.c.bulk.dismiss(l.helper)
+	return l.told
 }
 
 // turn waits for the place of the loaded mail, and writes down what is held if that takes long.
@@ -192,7 +191,6 @@ func (l *lane) connect(ctx context.Context) bool {
 			return false
 		}
 		if time.Now().After(l.end) || !said {
-			l.yielded.Store(true)
 			return false
 		}
 		outcome := Classify(failed)

@@ -239,7 +239,7 @@ type pass struct {
 // leave gives back what the pass holds; only the first time.
 func (p *pass) leave() {
 	if p.gate != nil {
-		p.gate.seats.leave(p.gate.domain)
+		p.gate.seats.leave(p.gate.domain, false)
 		p.gate = nil
 	}
 }

@@ -240,7 +240,7 @@ func TestAChunkTakesUpWhatAnotherLeaves(t *testing.T) {
 		t.Errorf("%d lanes with one connection", n)
 	}
 	for range connections - 1 {
-		b.bulk.leave()
+		b.bulk.leave(false)
 	}
 	leave()
 	await(t, func() bool { return b.books.bulk.crowd.Load() == connections })

@@ -62,8 +62,9 @@ func (p *pool) await(ctx context.Context) error {
 
 func (p *pool) trySit(ctx context.Context) (bool, error) { return p.seats.take(ctx, "", p.most()) }
 
-func (p *pool) leave() {
-	p.seats.leave("")
+// leave gives a seat back; told says that dismiss asked for it.
+func (p *pool) leave(told bool) {
+	p.seats.leave("", told)
 	select {
 	case p.left <- struct{}{}:
 	default:
@@ -72,6 +73,16 @@ func (p *pool) leave() {
 
 // crowded reports that there are more connections than there may be.
 func (p *pool) crowded() bool { return p.seats.over("", p.most()) }
+
+// dismiss tells who uses a connection whether to leave its seat: exactly as many as there are too many of, and helpers also for those
+// who wait for one.
+func (p *pool) dismiss(helper bool) bool {
+	waiting := 0
+	if helper {
+		waiting = int(p.waiting.Load())
+	}
+	return p.seats.dismiss("", p.most(), waiting)
+}
 
 // get returns an idle connection or dials. After failures it waits first, longer each time, for everybody together:
 // a relay that is away is not stormed. Its error is a *StepError, or ctx's.

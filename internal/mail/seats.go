@@ -24,16 +24,17 @@ type seats struct {
 type seatRow struct {
 	have   []int // seats held in the ledger
 	used   int
+	going  int       // of those used, by whom was told to leave and has not left yet
 	most   int       // of the whole installation
 	share  int       // of this process, when it last asked
 	hungry time.Time // somebody was refused last: for half a life all there are are wanted, so that shares do not swing
-	closed time.Time // all were taken: no question before
+	closed time.Time // all were taken, or the ledger was away: no question before
 }
 
 // may is how many may be in use.
 func (r *seatRow) may() int { return min(len(r.have), r.share) }
 
-// seatsAgain is how long a process waits after it heard that all seats are taken.
+// seatsAgain is how long a process waits after it heard that all seats are taken, or heard nothing.
 const seatsAgain = 100 * time.Millisecond
 
 func newSeats(ledger Ledger, life time.Duration) *seats {
@@ -61,12 +62,10 @@ func (s *seats) take(ctx context.Context, key string, most int) (bool, error) {
 		if r.hungry = time.Now(); r.hungry.Before(r.closed) {
 			return false, nil
 		}
-		if err := s.more(ctx, key, r); err != nil {
-			return false, err
-		}
-		if r.used >= r.may() {
+		err := s.more(ctx, key, r)
+		if err != nil || r.used >= r.may() {
 			r.closed = time.Now().Add(seatsAgain)
-			return false, nil
+			return false, err
 		}
 	}
 	r.used++
@@ -109,10 +108,14 @@ func (s *seats) say(ctx context.Context, idle func() int) error {
 	return nil
 }
 
-func (s *seats) leave(key string) {
+// leave gives a seat back; told says that dismiss asked for it.
+func (s *seats) leave(key string, told bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.row(key).used--
+	r := s.row(key)
+	if r.used--; told {
+		r.going--
+	}
 }
 
 // over reports that more is in use under key than may be: the bound was lowered, somebody else came for a share, or seats lapsed
@@ -120,8 +123,28 @@ func (s *seats) leave(key string) {
 func (s *seats) over(key string, most int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.surplus(s.row(key), most) > 0
+}
+
+// dismiss tells who uses a seat under key whether to leave it: as many are told as are used beyond the bound or needed by those who
+// wait, and nobody in the place of one who was told before. Who was told says so when leaving.
+func (s *seats) dismiss(key string, most, waiting int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	r := s.row(key)
-	return r.used > most || s.ledger != nil && r.used > r.may()
+	if s.surplus(r, most)+waiting <= r.going {
+		return false
+	}
+	r.going++
+	return true
+}
+
+// surplus is how many more are in use than may be, less than zero where some are free; s.mu is held.
+func (s *seats) surplus(r *seatRow, most int) int {
+	if s.ledger != nil {
+		most = min(most, r.may())
+	}
+	return r.used - most
 }
 
 // ask says anew what is wanted, what is in use alone when rest is true, and returns how many connections may be idle.

@@ -1,0 +1,226 @@
+package mail
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"toasoan/internal/testkit/smtpfake"
+)
+
+// Whatever made the seats fewer, as many leave as there are too many, however often everybody asks before they have left.
+func TestExactlyTheSurplusIsTold(t *testing.T) {
+	t.Parallel()
+	const most = 8
+	none := func() int { return 0 }
+	for name, one := range map[string]struct {
+		fewer func(t *testing.T, m *memory, s *seats) (bound int)
+		stay  int
+	}{
+		"another worker": {func(t *testing.T, m *memory, s *seats) int {
+			t.Helper()
+			if _, _, err := m.SeekSeats(t.Context(), "another", map[string]int{"": most}, time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.ask(t.Context(), none, false); err != nil {
+				t.Fatal(err)
+			}
+			return most
+		}, most / 2},
+		"a lowered bound": {func(*testing.T, *memory, *seats) int { return 3 }, 3},
+		"lapsed seats": {func(t *testing.T, m *memory, s *seats) int {
+			t.Helper()
+			m.set(func() { delete(m.seats, "#1"); delete(m.seats, "#2") })
+			if err := s.keep(t.Context(), none); err != nil {
+				t.Fatal(err)
+			}
+			return most
+		}, most - 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMemory()
+			s := newSeats(m, time.Hour)
+			for range most {
+				if ok, err := s.take(t.Context(), "", most); !ok || err != nil {
+					t.Fatal(ok, err)
+				}
+			}
+			if s.dismiss("", most, 0) {
+				t.Error("somebody is told although all may stay")
+			}
+			bound := one.fewer(t, m, s)
+			var told atomic.Int32
+			var group sync.WaitGroup
+			for range most {
+				group.Go(func() {
+					for range 3 {
+						if s.dismiss("", bound, 0) {
+							told.Add(1)
+						}
+					}
+				})
+			}
+			group.Wait()
+			if n := int(told.Load()); n != most-one.stay {
+				t.Fatalf("%d of %d are told, %d may stay", n, most, one.stay)
+			}
+			for range told.Load() {
+				s.leave("", true)
+				if s.dismiss("", bound, 0) {
+					t.Error("another one is told when one leaves")
+				}
+			}
+			if s.over("", bound) || s.row("").used != one.stay {
+				t.Errorf("%d have stayed", s.row("").used)
+			}
+			s.leave("", false) // of its own accord
+			if !s.dismiss("", one.stay-2, 0) || s.dismiss("", one.stay-2, 0) {
+				t.Error("one has left untold, one more is too many")
+			}
+		})
+	}
+}
+
+// One helper makes room for each chunk that waits, and nobody else.
+func TestOneHelperLeavesForEachWhoWaits(t *testing.T) {
+	t.Parallel()
+	p := newPool(nil, Waits{}, newSeats(nil, 0), func() int { return 4 })
+	for range 4 {
+		if err := p.sit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.waiting.Store(2)
+	if p.dismiss(false) {
+		t.Error("a chunk's first lane has to leave")
+	}
+	told := 0
+	for range 4 {
+		if p.dismiss(true) {
+			told++
+		}
+	}
+	if told != 2 {
+		t.Errorf("%d helpers leave for two", told)
+	}
+	for range told {
+		p.leave(true)
+		if p.dismiss(true) {
+			t.Error("another helper leaves before the free seat is taken")
+		}
+	}
+}
+
+// A lane is asked before it takes a further mail and again when it has sent its last.
+func TestWhoWasToldToLeaveLeaves(t *testing.T) {
+	t.Parallel()
+	most := 3
+	p := newPool(nil, Waits{}, newSeats(nil, 0), func() int { return most })
+	j := &job{c: &Courier{bulk: p}}
+	first, second, third := &lane{job: j}, &lane{job: j}, &lane{job: j}
+	for range 3 {
+		if err := p.sit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	most = 2
+	for range 3 {
+		if !first.wanted() || second.wanted() || third.wanted() {
+			t.Fatal("one has to leave, the first that is asked")
+		}
+	}
+	most = 3
+	if !first.wanted() {
+		t.Error("a lane that was told stays, and is counted as one that goes")
+	}
+	p.leave(first.told)
+	most = 1
+	if !second.wanted() || third.wanted() {
+		t.Error("one more has to leave")
+	}
+}
+
+// When another worker comes the others go on, and the chunk is sent to its end in the same turn.
+func TestAChunkGoesOnWithItsShare(t *testing.T) {
+	t.Parallel()
+	const connections = 8
+	var leaving atomic.Int32
+	hold := make(chan struct{})
+	release := sync.OnceFunc(func() { close(hold) })
+	defer release()
+	b := setup(t, pipelining, func(o *smtpfake.Options, opt *Options) {
+		o.Latency, opt.Connections = 2*time.Millisecond, connections
+		opt.Failpoint = func(at string) {
+			if at == "committed" { // who leaves writes down what it has sent
+				leaving.Add(1)
+				<-hold
+			}
+		}
+	})
+	id := b.issue(t, 2000, 2000)
+	ended := make(chan ChunkResult, 1)
+	go func() {
+		out, err := b.SendChunk(t.Context(), id, 0, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- out
+	}()
+	await(t, func() bool { return b.books.bulk.crowd.Load() == connections })
+	if _, _, err := b.ledger.SeekSeats(t.Context(), "another worker", map[string]int{"": connections}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.limits.renew(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	await(t, func() bool { return leaving.Load() >= connections/2 })
+	sent := b.relay.Count()
+	await(t, func() bool { return b.relay.Count() >= sent+10*connections })
+	if n := leaving.Load(); n != connections/2 {
+		t.Errorf("%d of %d leave, the share is half", n, connections)
+	}
+	release()
+	if out := <-ended; out.More || out.Counts.Sent != 2000 {
+		t.Errorf("%+v", out)
+	}
+	b.holds(t)
+}
+
+// Every row asks for a further seat: the ledger hears of it ten times a second at most, also while it is away.
+func TestTheLedgerIsAskedForSeatsNowAndThen(t *testing.T) {
+	t.Parallel()
+	for name, trouble := range map[string]error{"all are taken": nil, "the ledger is away": errors.New("connection lost")} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMemory()
+				if _, err := m.TakeSeats(t.Context(), "", "another", 2, 2, time.Hour); err != nil {
+					t.Fatal(err)
+				}
+				asked := 0
+				m.trouble = func(string) error { asked++; return trouble }
+				s := newSeats(m, time.Hour)
+				rows := func() int {
+					asked = 0
+					for i := range 20 {
+						if ok, err := s.take(t.Context(), "", 2); ok || i == 0 && !errors.Is(err, trouble) {
+							t.Errorf("%v, %v", ok, err)
+						}
+					}
+					return asked
+				}
+				first := rows()
+				if first < 1 || first > 2 { // what everybody wants, and what is free
+					t.Errorf("%d questions for twenty rows", first)
+				}
+				time.Sleep(2 * seatsAgain)
+				if again := rows(); again != first {
+					t.Errorf("%d questions later on, %d before", again, first)
+				}
+			})
+		})
+	}
+}
