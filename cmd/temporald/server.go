@@ -45,6 +45,8 @@ func tuning() dynamicconfig.StaticClient {
 		// Timers are read ahead by this much, and none comes sooner: by default a wait of 200 ms takes up to a second,
 		// and readers have a page long before its publication has looked.
 		dynamicconfig.TimerProcessorMaxTimeShift.Key(): 100 * time.Millisecond,
+		// An activity that the worker which asked for it can do itself comes with the answer, without a turn through the queue.
+		dynamicconfig.EnableActivityEagerExecution.Key(): true,
 		// Registering one namespace per test is no abuse here.
 		dynamicconfig.WorkerPerNamespaceWorkerStartRate.Key(): 50.0,
 		// One matching process: partitions of a queue would only forward to each other.
