@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"toasoan/internal/mail"
 	"toasoan/internal/store"
 	"toasoan/internal/testkit/smtpfake"
 	"toasoan/newsroom"
@@ -303,7 +303,7 @@ func (c *campaign) letterSteps(t *testing.T) {
 			seen := faultSeen{fault: "worker killed with a letter, at each step", times: 1, mails: 1, resumed: l.resumed([]death{died})}
 			copies := l.relay.Accepted()
 			for _, m := range copies {
-				if sum := sha256.Sum256(m.Data); !bytes.Equal(sum[:], hash) {
+				if sum := mail.Fingerprint(m.Data); !bytes.Equal(sum[:], hash) {
 					t.Error("I4: the letter has other bytes than the ledger says")
 				}
 			}

@@ -406,7 +406,7 @@ func (l *lane) learn() {
 	l.t.Helper()
 	accepted := l.relay.Accepted()
 	for _, m := range accepted[l.read:] {
-		l.add(m.Data, m.To, sha256.Sum256(m.Data), m.At)
+		l.add(m.Data, m.To, mail.Fingerprint(m.Data), m.At)
 	}
 	l.read = len(accepted)
 }

@@ -2,7 +2,6 @@ package mail
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -116,7 +115,7 @@ func (b *bench) holds(t *testing.T) {
 				key = k
 			}
 		}
-		if sum := sha256.Sum256(a.Data); string(sum[:]) != string(b.ledger.rows[key].hash) {
+		if sum := Fingerprint(a.Data); string(sum[:]) != string(b.ledger.rows[key].hash) {
 			t.Errorf("%s: what was accepted is not what the ledger has the hash of", key)
 		}
 	}
@@ -767,4 +766,32 @@ func await(t *testing.T, ok func() bool) {
 			t.Fatal("it did not happen within ten seconds")
 		}
 	}
+}
+
+// A dot is not sent any more when too much time has passed since it was permitted, wherever it went: here the next mail took long.
+func TestAnOldPermissionIsNotUsed(t *testing.T) {
+	t.Parallel()
+	granted, late, times := false, false, 0
+	b := setup(t, pipelining, func(_ *smtpfake.Options, o *Options) {
+		o.Connections, o.Waits.Guard = 1, 100*time.Millisecond
+		o.Failpoint = func(step string) {
+			switch {
+			case step == "granted":
+				granted, late = true, false
+			case step == "rendered" && granted && times < 3:
+				late = true
+				times++
+				time.Sleep(150 * time.Millisecond)
+			case step == "dotted" && late:
+				t.Error("a dot was sent long after it was permitted")
+			case step == "loaded":
+				granted, late = false, false
+			}
+		}
+	})
+	id := b.issue(t, 20, 20)
+	if out := b.send(t, id, 0); out.Counts.Sent != 20 || times != 3 {
+		t.Errorf("%+v, %d times late", out, times)
+	}
+	b.holds(t)
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -97,7 +96,7 @@ func TestSignaturesHold(t *testing.T) {
 				t.Errorf("%s: %v", kind, err)
 			}
 			_, unsigned, _ := bytes.Cut(m.Raw, []byte("\r\nAuto-Submitted:"))
-			if sha256.Sum256(append([]byte("Auto-Submitted:"), unsigned...)) != m.BodyHash {
+			if Fingerprint(append([]byte("Auto-Submitted:"), unsigned...)) != m.BodyHash {
 				t.Errorf("%s: BodyHash is not that of the mail without its signature", kind)
 			}
 			head, _, _ := bytes.Cut(m.Raw, []byte("\r\n\r\n"))

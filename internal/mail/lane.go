@@ -44,8 +44,9 @@ type lane struct {
 	helper bool // leaves when another chunk has no seat at all
 	told   bool // to leave: counted among those who go, so it does not stay
 	conn   *Conn
-	held   []Entry  // results that wait for the next commit
-	bufs   [][]byte // the mails that may still be on their way
+	held   []Entry   // results that wait for the next commit
+	asked  time.Time // when the dots at hand were asked for
+	bufs   [][]byte  // the mails that may still be on their way
 	flip   int
 }
 
@@ -110,6 +111,13 @@ func (l *lane) send(ctx context.Context, r *parcel) bool {
 			return ok
 		}
 		next, more := l.next(ctx)
+		if time.Since(l.asked) > l.c.o.Waits.Guard { // the ledger may have been slow to answer, to this and to what next asks it
+			l.conn.Abort()
+			if more {
+				l.give(next.r)
+			}
+			return l.done(ctx, r, &StepError{Stage: StageBody, Err: errTooLate})
+		}
 		if !more {
 			_, dot := l.conn.Dot(ctx)
 			l.c.o.Failpoint("dotted")
@@ -216,7 +224,6 @@ func (l *lane) grant(ctx context.Context, r *parcel, m Message) (granted, ok boo
 		l.unlessEnded(ctx, err)
 		return false, false
 	}
-	asked := time.Now()
 	states, err := l.permit(ctx, following{r, m})
 	if err != nil {
 		l.conn.Abort()
@@ -226,10 +233,6 @@ func (l *lane) grant(ctx context.Context, r *parcel, m Message) (granted, ok boo
 	}
 	l.c.o.Failpoint("granted")
 	if states[0] == newsroom.DeliveryDot {
-		if time.Since(asked) > l.c.o.Waits.Guard {
-			l.conn.Abort()
-			return false, l.done(ctx, r, &StepError{Stage: StageBody, Err: errTooLate})
-		}
 		return true, true
 	}
 	l.conn.Abort() // no dot, no delivery
@@ -244,6 +247,7 @@ func (l *lane) permit(ctx context.Context, list ...following) ([]newsroom.Delive
 			IssueID: l.issue.id, SubscriberID: f.r.SubscriberID, Lease: l.lease, State: newsroom.DeliveryDot, At: l.c.o.Now(), BodyHash: f.m.BodyHash[:],
 		})
 	}
+	l.asked = time.Now()
 	states, err := l.c.books.bulk.commit(ctx, l.held)
 	l.held = l.held[:0]
 	if err != nil {

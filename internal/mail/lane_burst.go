@@ -21,7 +21,6 @@ func (l *lane) burst(ctx context.Context, first following) bool {
 		l.unlessEnded(ctx, err)
 		return false
 	}
-	asked := time.Now()
 	states, err := l.permit(ctx, list...)
 	if err != nil {
 		for _, f := range list {
@@ -42,7 +41,7 @@ func (l *lane) burst(ctx context.Context, first following) bool {
 		ok = l.denied(f.r, states[i]) && ok
 	}
 	var failed []*StepError
-	if time.Since(asked) > l.c.o.Waits.Guard {
+	if time.Since(l.asked) > l.c.o.Waits.Guard {
 		failed = make([]*StepError, len(granted))
 		for i := range failed {
 			failed[i] = &StepError{Stage: StageBody, Err: errTooLate}

@@ -106,7 +106,7 @@ type Entry = struct {
 	Lease        int64
 	State        newsroom.DeliveryState
 	At           time.Time  // dot_at of a dot, done_at of a final result
-	BodyHash     []byte     // dot: sha256 of the unsigned bytes
+	BodyHash     []byte     // dot: Fingerprint of the unsigned bytes
 	Next         *time.Time // soft, in_doubt: when it is due again; nil: held
 	Stage        string     // where the conversation ended: mail, rcpt, data, body, dot; never an address
 	Code         int        // SMTP code, 0 none

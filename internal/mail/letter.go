@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"net/mail"
 	"strings"
@@ -39,7 +38,7 @@ func (c *Composer) Compose(view newsroom.LetterView) (Message, error) {
 	if err != nil {
 		return Message{}, fmt.Errorf("compose letter %s: %w", view.ID, err)
 	}
-	m := Message{From: c.envelope(view.VERP, c.fromTx), To: to.Address, Raw: raw, BodyHash: sha256.Sum256(raw)}
+	m := Message{From: c.envelope(view.VERP, c.fromTx), To: to.Address, Raw: raw, BodyHash: Fingerprint(raw)}
 	if m.Raw, err = c.signer.letter(raw); err != nil {
 		return Message{}, fmt.Errorf("sign letter %s: %w", view.ID, err)
 	}

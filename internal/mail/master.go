@@ -145,17 +145,18 @@ func (m *Master) splice(buf []byte, r newsroom.Recipient) (Message, error) {
 				m.cast.CompareAndSwap(nil, fresh)
 			}
 		}
-		return m.seal(append(buf[:0], raw...), to, r)
+		return m.seal(append(buf[:0], raw...), Fingerprint(raw), to, r)
 	}
-	out, err := m.seal(mould.pour(buf[:0], m, to, values, r), to, r)
+	raw, base := mould.pour(buf[:0], m, to, values, r)
+	out, err := m.seal(raw, mould.fingerprint(raw, base), to, r)
 	if mould.proven {
 		out.proven = len(mould.body)
 	}
 	return out, err
 }
 
-func (m *Master) seal(raw []byte, to mail.Address, r newsroom.Recipient) (Message, error) {
-	out := Message{From: m.c.envelope(r.VERP, m.from), To: to.Address, Raw: raw, BodyHash: sha256.Sum256(raw)}
+func (m *Master) seal(raw []byte, hash [sha256.Size]byte, to mail.Address, r newsroom.Recipient) (Message, error) {
+	out := Message{From: m.c.envelope(r.VERP, m.from), To: to.Address, Raw: raw, BodyHash: hash}
 	var err error
 	if out.Raw, err = m.c.signer.newsletter(raw); err != nil {
 		return Message{}, fmt.Errorf("sign %s: %w", r.MessageID, err)

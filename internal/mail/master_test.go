@@ -63,6 +63,9 @@ func TestSplicedIsWhatGoMailWouldHaveBuilt(t *testing.T) {
 					if want := byGoMail(t, c, m, r); !bytes.Equal(got.Raw, want) {
 						t.Fatalf("%s %s pad %d: spliced and composed differ\n%s", tag, kind, pad, difference(got.Raw, want))
 					}
+					if got.BodyHash != Fingerprint(got.Raw) {
+						t.Fatalf("%s %s pad %d: the fingerprint is another mail's", tag, kind, pad)
+					}
 				}
 			}
 		}

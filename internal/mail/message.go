@@ -21,7 +21,7 @@ type Message struct {
 	From     string   // envelope sender, bare
 	To       string   // envelope recipient, bare
 	Raw      []byte   // what goes behind DATA, lines end in CR LF, not dot-stuffed; signed where a signer is set
-	BodyHash [32]byte // sha256 of Raw without the DKIM-Signature
+	BodyHash [32]byte // Fingerprint of Raw without the DKIM-Signature
 
 	proven int // octets at the end of Raw whose line ends and dots were looked at before: they are the same in every mail of an issue
 }

@@ -16,6 +16,8 @@ type mould struct {
 	head    []line   // header lines, those of one recipient apart
 	body    []byte   // from the first header that follows them to the end
 	windows []window // in body
+	sums    []byte   // hashes of body's blocks
+	mixed   []int    // blocks that the windows touch: their hashes are each mail's own
 	proven  bool     // every line of body ends in CR LF and none begins with a dot, whatever the windows hold
 }
 
@@ -68,6 +70,7 @@ func cast(raw []byte, m *Master, values [slotCount]string) (*mould, error) {
 		d.windows = append(d.windows, windows(pieces, values, from+at)...)
 		from += at + len(encoded)
 	}
+	d.sums, d.mixed = blockSums(d.body), d.blocks()
 	return d, nil
 }
 
@@ -156,8 +159,8 @@ func (d *mould) fits(values [slotCount]string) bool {
 	return true
 }
 
-// pour appends the mail to one recipient to dst.
-func (d *mould) pour(dst []byte, m *Master, to mail.Address, values [slotCount]string, r newsroom.Recipient) []byte {
+// pour appends the mail to one recipient to dst, which is empty, and says how many octets its header has.
+func (d *mould) pour(dst []byte, m *Master, to mail.Address, values [slotCount]string, r newsroom.Recipient) (raw []byte, base int) {
 	dst = slices.Grow(dst, len(d.body)+2048)
 	for _, l := range d.head {
 		switch l.own {
@@ -173,7 +176,7 @@ func (d *mould) pour(dst []byte, m *Master, to mail.Address, values [slotCount]s
 			dst = fold(dst, l.own, to.String())
 		}
 	}
-	base := len(dst)
+	base = len(dst)
 	dst = append(dst, d.body...)
 	var plain, chars [512]byte
 	for _, w := range d.windows {
@@ -193,5 +196,5 @@ func (d *mould) pour(dst []byte, m *Master, to mail.Address, values [slotCount]s
 			coded, first = coded[n:], first+n
 		}
 	}
-	return dst
+	return dst, base
 }
