@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	_ "time/tzdata" // schedules and pages are in Asia/Ho_Chi_Minh wherever we run
 
@@ -53,6 +54,7 @@ type terminal struct {
 }
 
 func main() {
+	runtime.MemProfileRate = 0 // nothing here shows a profile of the heap: no memory is kept for one
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once

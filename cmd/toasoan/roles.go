@@ -38,7 +38,7 @@ func runWeb(ctx context.Context, t terminal, arguments []string) error {
 // often costs little and keeps the process fifteen megabytes smaller, however long the list is.
 func runWorker(ctx context.Context, t terminal, arguments []string) error {
 	if t.getenv("GOGC") == "" {
-		debug.SetGCPercent(35)
+		debug.SetGCPercent(30)
 	}
 	return runRole(ctx, t, "worker", arguments, []string{"DATABASE_URL", "NATS_URL", "TEMPORAL_ADDRESS", "SMTP_URL", "TOASOAN_SECRET"},
 		func(ctx context.Context, a *app) error { return a.worker(ctx) })
