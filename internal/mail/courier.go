@@ -18,7 +18,7 @@ type Options struct {
 	Rate          int                                                              // newsletters per second of the whole installation, until an admin sets another; 0: no cap
 	Window        int                                                              // newsletters in flight on a connection whose relay offers CHUNKING, and in doubt when it dies; default 1
 	Hold          bool                                                             // doubtful newsletters are held for a person instead of being sent once more
-	Claim         int                                                              // rows claimed at once; default 250, a quarter of a chunk
+	Claim         int                                                              // rows claimed at once; default 200, a fifth of a chunk
 	Waits         Waits                                                            // zero: DefaultWaits
 	Now           func() time.Time                                                 // the clock of what is written; nil: the wall clock
 	Log           *slog.Logger                                                     // nil: none
@@ -57,7 +57,7 @@ func NewCourier(ledger Ledger, composer *Composer, relay *Relay, o Options) *Cou
 		o.Window = 1
 	}
 	if o.Claim <= 0 {
-		o.Claim = 250
+		o.Claim = 200
 	}
 	if o.Waits.Budget == 0 {
 		o.Waits = DefaultWaits()

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +28,7 @@ type Ring struct {
 	keys     map[int][]byte
 	versions []int // ascending
 
-	derived sync.Map // purposeKey → key: a newsletter asks for the same one for each reader
+	derived sync.Map // purposeKey → *tagger: a newsletter asks for the same one for each reader, four times
 	known   atomic.Int32
 }
 
@@ -122,26 +123,26 @@ func (r *Ring) Token(purpose, id string, v int) string {
 	if _, ok := r.keys[v]; !ok {
 		return ""
 	}
-	return base64.RawURLEncoding.EncodeToString(tag(r.purpose(v, "token/"+purpose), id))
+	return base64.RawURLEncoding.EncodeToString(r.purpose(v, "token/"+purpose).tag(id))
 }
 
 // MAC is a keyed hash of value under purpose (32 bytes): for equality without the value. It depends on the oldest key only, so
 // that it does not change when keys are rotated.
 func (r *Ring) MAC(purpose, value string) []byte {
-	return tag(r.purpose(r.versions[0], "mac/"+purpose), value)
+	return r.purpose(r.versions[0], "mac/"+purpose).tag(value)
 }
 
-// purpose is the key derived for info from version v's master, remembered where there is room.
-func (r *Ring) purpose(v int, info string) []byte {
+// purpose makes tags with the key derived for info from version v's master; it is remembered where there is room.
+func (r *Ring) purpose(v int, info string) *tagger {
 	name := purposeKey{v, info}
 	if known, ok := r.derived.Load(name); ok {
-		return known.([]byte) //nolint:forcetypeassert // only keys are stored
+		return known.(*tagger) //nolint:forcetypeassert // only these are stored
 	}
-	key := derive(r.keys[v], info)
+	t := newTagger(derive(r.keys[v], info))
 	if r.known.Add(1) <= mostDerived {
-		r.derived.Store(name, key)
+		r.derived.Store(name, t)
 	}
-	return key
+	return t
 }
 
 // Seal encrypts plain with the newest key (XChaCha20-Poly1305, random nonce). The first byte names the key's version.
@@ -190,8 +191,17 @@ func derive(master []byte, info string) []byte {
 	return key
 }
 
-func tag(key []byte, value string) []byte {
-	mac := hmac.New(sha256.New, key)
+// tagger is HMAC-SHA256 under one key. What has read the key is used again: to make it costs more than a tag.
+type tagger struct{ ready sync.Pool }
+
+func newTagger(key []byte) *tagger {
+	return &tagger{ready: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+}
+
+func (t *tagger) tag(value string) []byte {
+	mac := t.ready.Get().(hash.Hash) //nolint:forcetypeassert // New makes nothing else
+	defer t.ready.Put(mac)
+	mac.Reset()
 	mac.Write([]byte(value))
-	return mac.Sum(nil)
+	return mac.Sum(make([]byte, 0, sha256.Size))
 }
