@@ -61,6 +61,9 @@ const (
 	IssueAborted   = "aborted" // stopped: the rest was cancelled
 )
 
+// StopSuperseded is why an issue was stopped whose article was corrected: it never goes on.
+const StopSuperseded = "superseded"
+
 // HoldGate begins why an issue waits for the sender's domain to be put in order; what failed follows: "gate:spf,dmarc".
 const HoldGate = "gate:"
 

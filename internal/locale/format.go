@@ -15,18 +15,19 @@ type layout struct {
 	thousands, decimal   string
 	date, dateTime, mail string // package time's layouts
 	formal               string // after the weekday
+	dayMonth, month      string // where there is little room
 }
 
 var (
 	vietnamese = layout{
 		thousands: ".", decimal: ",",
 		date: "02/01/2006", dateTime: "02/01/2006 15:04", mail: "15 giờ 04, ngày 02/01/2006",
-		formal: "ngày 02 tháng 01 năm 2006",
+		formal: "ngày 02 tháng 01 năm 2006", dayMonth: "02/01", month: "01/2006",
 	}
 	english = layout{
 		thousands: ",", decimal: ".",
 		date: "02 Jan 2006", dateTime: "02 Jan 2006 15:04", mail: "15:04 on 02 Jan 2006",
-		formal: "2 January 2006",
+		formal: "2 January 2006", dayMonth: "2 Jan", month: "Jan 2006",
 	}
 )
 
@@ -85,6 +86,12 @@ func tenth(f float64) float64 { return float64(int64(f*10+0.5)) / 10 }
 
 // Date writes a day: 02/10/2018.
 func (l *Locale) Date(t time.Time) string { return t.In(zone).Format(l.layout.date) }
+
+// DayMonth writes a day of a year that is known: 31/10.
+func (l *Locale) DayMonth(t time.Time) string { return t.In(zone).Format(l.layout.dayMonth) }
+
+// Month writes a month: 10/2026.
+func (l *Locale) Month(t time.Time) string { return t.In(zone).Format(l.layout.month) }
 
 // Time writes a time of day: 15:30.
 func (l *Locale) Time(t time.Time) string { return t.In(zone).Format("15:04") }

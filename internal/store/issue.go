@@ -134,7 +134,7 @@ func (s *Store) mailCorrected(ctx context.Context, tx pgx.Tx, c *publicChange, o
 			whole = whole || i.Kind == newsroom.IssueArticle && i.Status == newsroom.IssueDone || i.Counted(s.now())
 		}
 	}
-	if err := s.stopRunning(ctx, tx, old, "superseded", out); err != nil || !c.live {
+	if err := s.stopRunning(ctx, tx, old, newsroom.StopSuperseded, out); err != nil || !c.live {
 		return err
 	}
 	for _, i := range old {

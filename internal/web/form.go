@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,10 @@ import (
 )
 
 // formError is one thing to mend, told next to its field and in the summary on top.
-type formError struct{ Field, Text string }
+type formError struct {
+	Field, Text string
+	Label       string // of the field, in the summary; "" where the sentence says it
+}
 
 // formErrors is everything wrong with a form at once.
 type formErrors []formError
@@ -25,6 +29,18 @@ func (e formErrors) On(field string) string {
 		}
 	}
 	return ""
+}
+
+// named says in the summary which field each sentence is about, in the order of the page: labels are pairs of a field and its label's key.
+func (e formErrors) named(l language, labels ...string) formErrors {
+	place := func(one formError) int { return slices.Index(labels, one.Field) }
+	for i, one := range e {
+		if at := place(one); at >= 0 {
+			e[i].Label = l.T(labels[at+1])
+		}
+	}
+	slices.SortStableFunc(e, func(a, b formError) int { return place(a) - place(b) })
+	return e
 }
 
 // add appends the sentence of key for field.

@@ -94,6 +94,7 @@ func (s *Server) postImport(w http.ResponseWriter, r *http.Request, me newsroom.
 // importedPage is the page "desk/imported": a list before, during and after its import.
 type importedPage struct {
 	newsroom.Import
+	Takes   int // people who would be added or get more sections
 	Errors  []importLine
 	Stalled bool // whoever imported it has gone: it can be taken up
 }
@@ -110,7 +111,7 @@ func (s *Server) getImported(w http.ResponseWriter, r *http.Request, me newsroom
 		return err
 	}
 	l := s.lang(r)
-	page := importedPage{Import: list, Stalled: list.State == "running" && s.Now().Sub(list.BeatAt).Seconds() > importSilence}
+	page := importedPage{Import: list, Takes: list.Report.Added + list.Report.Merged, Stalled: list.State == "running" && s.Now().Sub(list.BeatAt).Seconds() > importSilence}
 	for _, e := range list.Report.Errors {
 		page.Errors = append(page.Errors, importLine{strconv.Itoa(e.Line), l.T("import." + e.Code)})
 	}

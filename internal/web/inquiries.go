@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,8 +33,11 @@ type inquiriesPage struct {
 	Views  []option
 	Rows   []inquiryRow
 	Next   string
+	None   string // what there is none of, in words
 	Clocks newsroom.InquiryClocks
-	Errors formErrors
+
+	AnswerDays, SettleDays string // as typed
+	Errors                 formErrors
 }
 
 // inquiryRow is one line of the register.
@@ -52,11 +56,7 @@ var inquiryViews = []string{"open", "overdue", "closed", "all"}
 
 // getInquiries handles GET /desk/inquiries: what waits by what is due first, or everything newest first.
 func (s *Server) getInquiries(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
-	clocks, err := s.Store.InquiryClocks(r.Context())
-	if err != nil {
-		return err
-	}
-	return s.inquiries(w, r, me, http.StatusOK, inquiriesPage{Clocks: clocks})
+	return s.inquiries(w, r, me, http.StatusOK, inquiriesPage{})
 }
 
 func (s *Server) inquiries(w http.ResponseWriter, r *http.Request, me newsroom.Person, status int, page inquiriesPage) error {
@@ -82,6 +82,13 @@ func (s *Server) inquiries(w http.ResponseWriter, r *http.Request, me newsroom.P
 	}
 	if page.Counts, err = s.Store.InquiryCounts(r.Context()); err != nil {
 		return err
+	}
+	page.None = o.l.T("inquiry.none_" + shown)
+	if page.Clocks, err = s.Store.InquiryClocks(r.Context()); err != nil {
+		return err
+	}
+	if len(page.Errors) == 0 {
+		page.AnswerDays, page.SettleDays = strconv.Itoa(page.Clocks.AnswerDays), strconv.Itoa(page.Clocks.SettleDays)
 	}
 	for _, i := range found.List {
 		page.Rows = append(page.Rows, o.inquiry(i))
@@ -161,7 +168,10 @@ func (s *Server) postInquiryClocks(w http.ResponseWriter, r *http.Request, me ne
 	clocks := newsroom.InquiryClocks{AnswerDays: wholeNumber(r, "answer_days"), SettleDays: wholeNumber(r, "settle_days")}
 	err := s.Store.SaveInquiryClocks(r.Context(), me, clocks)
 	if wrong, ok := wrongFields(s.lang(r), err); ok {
-		return s.inquiries(w, r, me, http.StatusUnprocessableEntity, inquiriesPage{Clocks: clocks, Errors: wrong})
+		return s.inquiries(w, r, me, http.StatusUnprocessableEntity, inquiriesPage{
+			AnswerDays: r.PostFormValue("answer_days"), SettleDays: r.PostFormValue("settle_days"),
+			Errors: wrong.named(s.lang(r), "answer_days", "inquiry.answer_days", "settle_days", "inquiry.settle_days"),
+		})
 	}
 	if err != nil {
 		return err
@@ -222,6 +232,7 @@ func (s *Server) postNewInquiry(w http.ResponseWriter, r *http.Request, me newsr
 		}
 	}
 	if len(page.Errors) > 0 {
+		page.Errors = page.Errors.named(l, "kind", "inquiry.kind", "email", "inquiry.email", "channel", "inquiry.channel", "received_at", "inquiry.received")
 		return s.inquiryForm(w, r, me, http.StatusUnprocessableEntity, page, in.Kind, in.Channel)
 	}
 	s.leaveFlash(w, "good", "flash.inquiry_added")
@@ -315,6 +326,7 @@ func (s *Server) postInquiry(w http.ResponseWriter, r *http.Request, me newsroom
 		return newsroom.ErrNotFound
 	}
 	if wrong, ok := wrongFields(s.lang(r), err); ok {
+		wrong = wrong.named(s.lang(r), "name", "admin.name", "answer", "inquiry.answer", "outcome", "inquiry.outcome")
 		return s.inquiry(w, r, me, http.StatusUnprocessableEntity, f("answer"), wrong)
 	}
 	if errors.Is(err, newsroom.ErrConflict) { // somebody else has closed it: the page says so

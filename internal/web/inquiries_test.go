@@ -22,7 +22,9 @@ func TestDeskKeepsTheRegisterOfInquiries(t *testing.T) {
 	admin.post("/desk/inquiries", url.Values{"email": {"lan"}, "words": {"Xin <b>bản sao</b>"}, "received_at": {"hôm qua"}}).
 		want(t, 422).has(t, "Thời gian không hợp lệ", "Xin &lt;b&gt;bản sao&lt;/b&gt;")
 	admin.post("/desk/inquiries", url.Values{"email": {"lan"}, "words": {"Xin"}}).
-		want(t, 422).has(t, "Địa chỉ thư điện tử không hợp lệ.", `href="#kind"`, `href="#channel"`, `value="lan"`)
+		want(t, 422).has(t, "Địa chỉ thư điện tử không hợp lệ.", `href="#kind">Loại yêu cầu: Vui lòng nhập mục này.`, `href="#channel">Kênh nhận: Vui lòng`, `value="lan"`)
+	admin.post("/desk/inquiries/clocks", url.Values{"answer_days": {"2"}, "settle_days": {"mười"}}).
+		want(t, 422).has(t, `href="#settle_days">Ngày để thực hiện xong: Giá trị`, `value="mười"`, "trả lời trong 2 ngày làm việc, thực hiện trong 15 ngày")
 	in := url.Values{"email": {"LAN@example.vn"}, "kind": {"access"}, "channel": {"letter"}, "reference": {"=45/VP"}, "words": {"Xin bản sao\ngửi về lan@example.vn"}}
 	page := admin.post("/desk/inquiries", in).want(t, 303).Header().Get("Location")
 	admin.get(page).want(t, 200).has(t, "lan@example.vn", "Thư, đơn", "=45/VP", "gửi về (@)", "Trả lời: còn 15 giờ làm việc", "Chờ trả lời")

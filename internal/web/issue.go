@@ -77,7 +77,7 @@ type recipientsPage struct {
 type recipientView struct {
 	SubscriberID, Email, State string
 	Reply                      string
-	Attempt                    int
+	Attempts                   int
 	Next, Done                 *time.Time
 }
 
@@ -108,7 +108,7 @@ func (s *Server) getRecipients(w http.ResponseWriter, r *http.Request, me newsro
 	}
 	for _, d := range rows {
 		page.Rows = append(page.Rows, recipientView{
-			SubscriberID: d.SubscriberID, Email: d.Email, State: o.l.T("delivery." + string(d.State)), Reply: relayReply(d), Attempt: d.Attempt,
+			SubscriberID: d.SubscriberID, Email: d.Email, State: o.l.T("delivery." + string(d.State)), Reply: relayReply(d), Attempts: attempts(d),
 			Next: d.Next, Done: d.DoneAt,
 		})
 	}
@@ -117,6 +117,16 @@ func (s *Server) getRecipients(w http.ResponseWriter, r *http.Request, me newsro
 		page.Next = "/desk/issues/" + url.PathEscape(id) + "/recipients?" + q.Encode()
 	}
 	return s.deskPage(w, r, me, http.StatusOK, "desk/recipients", "issues", page)
+}
+
+// attempts is how often a mail was tried: the ledger counts results that left it open, so the one that closed it comes on top.
+func attempts(d newsroom.DeliveryRow) int {
+	switch d.State {
+	case newsroom.DeliverySent, newsroom.DeliveryHard, newsroom.DeliveryExpired:
+		return d.Attempt + 1
+	default:
+		return d.Attempt
+	}
 }
 
 // relayReply is what the relay said: "550 5.1.1 no such user". Its words may begin with the status already.
@@ -148,7 +158,7 @@ func (s *Server) getRecipientsCSV(w http.ResponseWriter, r *http.Request, me new
 	}
 	err := s.Store.ExportDeliveries(r.Context(), me, id, func(d newsroom.DeliveryRow) error {
 		return out.Write([]string{
-			d.SubscriberID, plainCell(d.Email), string(d.State), strconv.Itoa(d.Attempt), codeCell(d.Code), d.Enhanced, d.Stage, plainCell(d.Reply),
+			d.SubscriberID, plainCell(d.Email), string(d.State), strconv.Itoa(attempts(d)), codeCell(d.Code), d.Enhanced, d.Stage, plainCell(d.Reply),
 			timeCell(l, d.Next), timeCell(l, d.DoneAt),
 		})
 	})

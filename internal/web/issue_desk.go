@@ -33,7 +33,8 @@ type issueView struct {
 	Balanced       bool
 	Why            string
 	Running        bool // may be paused
-	Paused, Halted bool // halted: paused or stopped, may be resumed
+	Paused, Halted bool // halted: paused or stopped
+	Resumable      bool // halted, and readers still see what it tells of
 	Faults         []faultView
 	Bounces        []bounceView
 }
@@ -121,6 +122,7 @@ func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
 	}
 	v.Paused = d.Status == newsroom.IssuePaused
 	v.Halted = v.Paused || d.Status == newsroom.IssueAborted
+	v.Resumable = v.Halted && d.Why != newsroom.StopSuperseded && !d.Counted(s.Now())
 	v.Running = !v.Halted && d.Status != newsroom.IssueDone
 	switch d.Status {
 	case "done":

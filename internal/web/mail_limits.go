@@ -56,7 +56,7 @@ func (s *Server) postMailLimits(w http.ResponseWriter, r *http.Request, me newsr
 	m.Domains = domainLimits(page.Domains)
 	err := s.Store.SaveMailLimits(r.Context(), me, m)
 	if wrong, ok := wrongFields(s.lang(r), err); ok {
-		page.Errors = wrong
+		page.Errors = wrong.named(s.lang(r), "rate", "admin.mail_rate", "connections", "admin.mail_connections", "domains", "admin.mail_domains_label")
 		return s.deskPage(w, r, me, http.StatusUnprocessableEntity, "desk/mail", "mail", page)
 	}
 	if err != nil {

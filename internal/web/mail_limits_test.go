@@ -15,7 +15,7 @@ func TestMailLimitsPage(t *testing.T) {
 	admin.get("/desk/admin/mail").want(t, 200).has(t, "Số thư mỗi giây", "Giới hạn theo tên miền", "Để trống")
 	d.as("leader").get("/desk/admin/mail").want(t, 403)
 	admin.post("/desk/admin/mail", url.Values{"rate": {"nhanh"}, "connections": {"0"}, "domains": {"gmail.com, mười\nkhông phải, 1, 1"}}).want(t, 422).
-		has(t, "Giá trị ngoài giới hạn cho phép.", "gmail.com, mười", "nhanh")
+		has(t, "Số thư mỗi giây: Giá trị ngoài giới hạn cho phép.", "gmail.com, mười", "nhanh")
 	if m, err := d.store.MailLimits(t.Context()); err != nil || m.Rate != nil || m.Connections != nil || m.Domains != nil {
 		t.Fatalf("%+v, %v", m, err)
 	}

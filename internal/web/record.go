@@ -130,13 +130,17 @@ func (s *Server) recordActs(r *http.Request, o lists, consents []newsroom.Consen
 		return nil, err
 	}
 	for _, c := range consents {
-		how := c.Source
-		if key := "subs.via_" + c.Source; o.l.Has(key) {
-			how = o.l.T(key)
-		}
-		acts = append(acts, recordAct{At: c.At, What: o.l.T("subs.act_" + c.Act), How: how, Form: c.Form, Words: c.Words, About: o.consentDetail(c.Detail), IP: c.IP})
+		acts = append(acts, recordAct{At: c.At, What: o.l.T("subs.act_" + c.Act), How: o.consentSource(c.Source), Form: c.Form, Words: c.Words, About: o.consentDetail(c.Detail), IP: c.IP})
 	}
 	return acts, nil
+}
+
+// consentSource says how an act came: one of the ways that have a word, or what the office wrote about an imported list.
+func (o lists) consentSource(source string) string {
+	if key := "subs.via_" + source; o.l.Has(key) {
+		return o.l.T(key)
+	}
+	return source
 }
 
 // consentDetail says what an act was about: sections and cadence, or the line of the list that it came from.

@@ -150,7 +150,7 @@ type bouncedView struct {
 
 type consentView struct {
 	newsroom.Consent
-	What string
+	What, How string
 }
 
 // getSubscriber handles GET /desk/subscribers/{id}: one person with the record of consent.
@@ -172,7 +172,7 @@ func (s *Server) getSubscriber(w http.ResponseWriter, r *http.Request, me newsro
 		return err
 	}
 	for _, c := range consents {
-		page.Consents = append(page.Consents, consentView{c, o.l.T("subs.act_" + c.Act)})
+		page.Consents = append(page.Consents, consentView{c, o.l.T("subs.act_" + c.Act), o.consentSource(c.Source)})
 	}
 	bounces, err := s.Store.SubscriberBounces(r.Context(), u.ID)
 	if err != nil {

@@ -102,7 +102,9 @@ func TestDeskImportsFindsAndErasesSubscribers(t *testing.T) {
 	at := m.upload(admin, list, "Phiếu giấy 2025").want(t, 303).Header().Get("Location")
 	admin.get(at).want(t, 200).has(t, "Chưa nhập gì.", "Địa chỉ thư điện tử không hợp lệ.", "Nhập 121 người mới", "danh sách.csv")
 	admin.post(at, nil).want(t, 303)
-	m.imported(admin, at).has(t, "Đã nhập xong 122 dòng.").lacks(t, `http-equiv="refresh"`)
+	m.imported(admin, at).has(t, "Đã nhập xong: 121 người mới, 0 người thêm chuyên mục.").lacks(t, `http-equiv="refresh"`, "data-live-every")
+	again := m.upload(admin, list, "Phiếu giấy 2025").want(t, 303).Header().Get("Location")
+	admin.get(again).want(t, 200).has(t, "nhập danh sách này cũng không thay đổi gì", "Chọn tệp khác").lacks(t, "Nhập 0 người")
 
 	first := admin.get("/desk/subscribers?state=confirmed").want(t, 200)
 	if n := strings.Count(first.text, `class="table-main"`); n != 50 {
@@ -180,13 +182,17 @@ func TestDeskHoldsAndRetriesAMailRun(t *testing.T) {
 		"<b>1</b> hết hạn gửi lại", "Số liệu khớp: không sót ai.")
 	reviewer.get(page+"/recipients").want(t, 403) // addresses are the admin's
 	admin.get(page+"/recipients?state=expired").want(t, 200).has(t, "a@example.vn", "452 4.2.2 mailbox full").lacks(t, "b@example.vn")
-	admin.get(page+"/recipients.csv").want(t, 200).has(t, "a@example.vn,expired", "c@example.vn,pending")
+	admin.get(page+"/recipients.csv").want(t, 200).has(t, "a@example.vn,expired,1,452", "c@example.vn,pending")
 	reviewer.post(page, url.Values{"act": {"retry"}}).want(t, 303)
 	reviewer.get(page).want(t, 200).has(t, "Sẽ gửi lại ngay 1 thư.")
 	reviewer.post(page, url.Values{"act": {"stop"}}).want(t, 303)
 	reviewer.get(page).want(t, 200).has(t, "Đã dừng hẳn.", "Gửi tiếp")
 	reviewer.post(page, url.Values{"act": {"retry"}}).want(t, 303)
 	reviewer.get(page).want(t, 200).has(t, "Không thực hiện được ở trạng thái này")
+	if _, err := m.db.Exec(t.Context(), `UPDATE mail_issues SET why = $1 WHERE id = $2`, newsroom.StopSuperseded, issue); err != nil {
+		t.Fatal(err)
+	}
+	reviewer.get(page).want(t, 200).has(t, "Bài đã được đính chính nên dừng gửi bản cũ.").lacks(t, "Gửi tiếp")
 	reviewer.post("/desk/issues/none", url.Values{"act": {"stop"}}).want(t, 404)
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"unicode/utf8"
 
 	"toasoan/newsroom"
 )
@@ -32,6 +33,7 @@ type chartView struct {
 	Grid            []gridLine
 	Bars            []trendBar
 	Base            int // y of the line that bars stand on
+	Left, Ends      int // x where the lines begin, and where the numbers before them end
 }
 
 type gridLine struct {
@@ -46,10 +48,10 @@ type trendBar struct {
 	Label, Title     string
 }
 
-// Geometry of the charts, in units of the viewBox 0 0 720 220.
+// Geometry of the charts, in units of the viewBox 0 0 400 200.
 const (
-	trendLeft, trendRight = 52, 716
-	trendTop, trendBottom = 12, 192
+	trendLeft, trendRight = 20, 384 // left: where the numbers of the scale have one digit
+	trendTop, trendBottom = 12, 174
 )
 
 // trend loads the charts; ?by= chooses the unit.
@@ -75,14 +77,14 @@ func (s *Server) trend(r *http.Request) (trendView, error) {
 		v.Rows = append([]trendRow{{names[i], p}}, v.Rows...)
 	}
 	short := func(i int) string {
-		layout, each := "02/01", 5
+		write, each := l.DayMonth, 5
 		if unit == newsroom.TrendMonth {
-			layout, each = "01/2006", 4
+			write, each = l.Month, 6
 		}
 		if (len(points)-1-i)%each != 0 {
 			return ""
 		}
-		return points[i].Start.In(vietnam).Format(layout)
+		return write(points[i].Start)
 	}
 	v.Charts = []chartView{
 		drawn(l, "mails", sent, failed, names, short, false),
@@ -92,11 +94,11 @@ func (s *Server) trend(r *http.Request) (trendView, error) {
 }
 
 func trendName(l language, unit newsroom.TrendUnit, p newsroom.TrendPoint) string {
-	switch at := p.Start.In(vietnam); unit {
+	switch unit {
 	case newsroom.TrendWeek:
 		return l.T("trend.week_of", "date", l.Date(p.Start))
 	case newsroom.TrendMonth:
-		return at.Format("01/2006")
+		return l.Month(p.Start)
 	default:
 		return l.Date(p.Start)
 	}
@@ -122,9 +124,13 @@ func drawn(l language, id string, first, second []int, names []string, label fun
 	for k := -downs; k <= ups; k++ {
 		c.Grid = append(c.Grid, gridLine{Y: c.Base - height(k*step), Text: l.Number(int64(max(k, -k) * step))})
 	}
-	wide := (trendRight - trendLeft) / len(first)
+	c.Left = trendLeft + 7*(utf8.RuneCountInString(l.Number(int64(max(ups, downs)*step)))-1)
+	c.Ends = c.Left - 6
+	room := trendRight - c.Left
+	wide := room / len(first)
 	for i := range first {
-		b := trendBar{X: trendLeft + i*wide + wide/6, Width: wide - wide/3, Middle: trendLeft + i*wide + wide/2, Label: label(i)}
+		from := c.Left + i*room/len(first)
+		b := trendBar{X: from + wide/6, Width: wide - wide/3, Middle: from + wide/2, Label: label(i)}
 		b.H1, b.H2 = seen(height(first[i]), first[i]), seen(height(second[i]), second[i])
 		b.Y1, b.Y2 = c.Base-b.H1, c.Base-b.H1-b.H2
 		if below {

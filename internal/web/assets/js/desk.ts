@@ -7,7 +7,7 @@ import { density } from "./desk/density";
 import { dialogs } from "./desk/dialogs";
 import { fields } from "./desk/fields";
 import { keys } from "./desk/keys";
-import { live } from "./desk/live";
+import { live, poll } from "./desk/live";
 import { rows } from "./desk/rows";
 import { tabs } from "./desk/tabs";
 
@@ -22,3 +22,4 @@ for (const panel of all("[data-tabs]")) tabs(panel);
 for (const list of all("[data-rows]")) rows(list);
 for (const form of all<HTMLFormElement>("form[data-autosave]")) autosave(form);
 if (document.body.dataset.live) live(document.body.dataset.live);
+poll();

@@ -68,6 +68,21 @@ async function refresh(): Promise<void> {
   const topics = new Set(waiting);
   waiting.clear();
   const concerned = all("[data-live][id]").filter((e) => topics.has("*") || e.dataset.live!.split(" ").some((topic) => topics.has(topic)));
+  await renew(concerned);
+}
+
+/** Asks again, as many seconds apart as they say, for parts of which nobody announces a change; until they say no more. */
+export function poll(): void {
+  const due = all("[data-live-every][id]");
+  if (due.length === 0) return;
+  const again = async () => {
+    if (document.visibilityState === "visible") await renew(due);
+    poll();
+  };
+  setTimeout(() => void again(), Math.min(...due.map((e) => Number(e.dataset.liveEvery))) * 1_000);
+}
+
+async function renew(concerned: HTMLElement[]): Promise<void> {
   const bySource = new Map<string, HTMLElement[]>();
   for (const element of concerned) {
     const source = element.dataset.liveSrc ?? location.href;
