@@ -64,12 +64,14 @@ func scaled(o workflow.ActivityOptions, scale int) workflow.ActivityOptions {
 }
 
 // mailChunk: one SendChunk. It yields after 10 minutes, and its last dot may take 10 more; a worker that died is missed after
-// 20 s and the chunk is taken up a second later. It is tried for ever: the ledger knows what is done.
+// 20 s and the chunk is taken up a second later. It is tried for ever: the ledger knows what is done. Chunks go through the queue,
+// so that all workers have a part of a newsletter, and not the one alone that runs its workflow.
 var mailChunk = workflow.ActivityOptions{
-	TaskQueue:           QueueMailBulk,
-	StartToCloseTimeout: 25 * time.Minute,
-	HeartbeatTimeout:    20 * time.Second,
-	RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1, MaximumInterval: time.Second},
+	TaskQueue:             QueueMailBulk,
+	DisableEagerExecution: true,
+	StartToCloseTimeout:   25 * time.Minute,
+	HeartbeatTimeout:      20 * time.Second,
+	RetryPolicy:           &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1, MaximumInterval: time.Second},
 }
 
 // letterLane: one attempt at one letter, on the queue that no newsletter uses.
