@@ -204,7 +204,11 @@ func (j *job) claim(ctx context.Context) error {
 		return err
 	}
 	j.begun = true
-	j.rows = append(j.rows, claimed...)
+	if len(j.rows) == 0 {
+		j.rows = claimed
+	} else {
+		j.rows = append(j.rows, claimed...)
+	}
 	j.empty = len(claimed) == 0
 	j.c.o.Failpoint("claimed")
 	return nil

@@ -54,7 +54,8 @@ func (c *Conn) Load(ctx context.Context, m Message) *StepError {
 	if failed := c.ready(m); failed != nil {
 		return failed
 	}
-	defer c.until(ctx, 0)()
+	c.until(ctx, 0)
+	defer c.rest()
 	return c.load(m)
 }
 
@@ -64,7 +65,8 @@ func (c *Conn) Dot(ctx context.Context) (Reply, *StepError) {
 	if !c.loaded {
 		return Reply{}, &StepError{Stage: StageDot, Err: errNotLoaded}
 	}
-	defer c.until(ctx, c.limits.Grace)()
+	c.until(ctx, c.limits.Grace)
+	defer c.rest()
 	if failed := c.there(); failed != nil {
 		return Reply{}, failed
 	}
@@ -92,7 +94,8 @@ func (c *Conn) DotThenLoad(ctx context.Context, next Message) (said Reply, dotFa
 		said, dotFailed = c.Dot(ctx)
 		return said, dotFailed, failed
 	}
-	defer c.until(ctx, c.limits.Grace)()
+	c.until(ctx, c.limits.Grace)
+	defer c.rest()
 	if dotFailed = c.there(); dotFailed != nil {
 		return Reply{}, dotFailed, nil
 	}
@@ -113,7 +116,7 @@ func (c *Conn) Abort() {
 	if c.closed {
 		return
 	}
-	c.closed, c.loaded = true, false
+	c.over()
 	if tcp, ok := c.raw.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // what is still in the send buffer goes nowhere
 	}
@@ -128,7 +131,7 @@ func (c *Conn) Quit() {
 	}
 	_ = c.raw.SetDeadline(time.Now().Add(2 * time.Second))
 	_ = c.client.Quit()
-	c.closed = true
+	c.over()
 	_ = c.raw.Close()
 }
 

@@ -28,7 +28,8 @@ func (c *Conn) Burst(ctx context.Context, list []Message) []*StepError {
 	for i, m := range list {
 		failed[i] = c.check(m)
 	}
-	defer c.until(ctx, c.limits.Grace)()
+	c.until(ctx, c.limits.Grace)
+	defer c.rest()
 	if gone := c.there(); gone != nil {
 		return all(gone)
 	}

@@ -8,32 +8,35 @@ import (
 
 // sayChunk writes the body as one chunk; last is " LAST" where it ends the mail, "" where the dot comes later.
 func (c *Conn) sayChunk(m Message, last string) {
-	c.line("BDAT " + strconv.Itoa(len(m.Raw)) + last)
+	c.say("BDAT ", strconv.Itoa(len(m.Raw)), last, "\r\n")
 	_, _ = c.out.Write(m.Raw) // its error comes back from the flush
 }
 
 func (c *Conn) mailFrom(m Message) {
-	said := "MAIL FROM:<" + m.From + ">"
+	c.say("MAIL FROM:<", m.From, ">")
 	if c.size > 0 {
-		said += " SIZE=" + strconv.Itoa(len(m.Raw))
+		c.say(" SIZE=", strconv.Itoa(len(m.Raw)))
 	}
 	if c.dsn {
-		said += " RET=HDRS"
+		c.say(" RET=HDRS")
 	}
-	c.line(said)
+	c.say("\r\n")
 }
 
 func (c *Conn) rcptTo(m Message) {
-	said := "RCPT TO:<" + m.To + ">"
+	c.say("RCPT TO:<", m.To, ">")
 	if c.dsn {
-		said += " NOTIFY=FAILURE"
+		c.say(" NOTIFY=FAILURE")
 	}
-	c.line(said)
+	c.say("\r\n")
 }
 
-func (c *Conn) line(said string) {
-	_, _ = c.out.WriteString(said) // bufio keeps its first error for the flush
-	_, _ = c.out.WriteString("\r\n")
+func (c *Conn) line(said string) { c.say(said, "\r\n") }
+
+func (c *Conn) say(words ...string) {
+	for _, w := range words {
+		_, _ = c.out.WriteString(w) // bufio keeps its first error for the flush
+	}
 }
 
 // ask flushes what was said and hears one reply.

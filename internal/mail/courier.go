@@ -43,6 +43,7 @@ type Courier struct {
 	books    struct{ bulk, tx *scribe }
 	limits   *limits
 	issues   issues
+	bodies   sync.Pool // of *[][]byte: where lanes put the mails that may still be on their way
 }
 
 // NewCourier makes a courier. It opens no connection before there is a mail.

@@ -10,7 +10,12 @@ import (
 
 // lane is one seat's work.
 func (j *job) lane(ctx context.Context, helper bool) {
-	l := &lane{job: j, helper: helper, bufs: make([][]byte, max(2, j.c.o.Window))}
+	bodies, _ := j.c.bodies.Get().(*[][]byte)
+	if bodies == nil {
+		bodies = new(make([][]byte, max(2, j.c.o.Window)))
+	}
+	defer j.c.bodies.Put(bodies)
+	l := &lane{job: j, helper: helper, bufs: *bodies}
 	defer func() { j.c.bulk.leave(l.told) }()
 	defer j.left()
 	j.c.books.bulk.crowd.Add(1)

@@ -12,8 +12,8 @@ import (
 )
 
 // scribe gathers what the connections of one lane wait for and commits it together: while a commit is on its way, everybody
-// else's entries wait for the next, which begins before the first is done only once half of the lanes are waiting for it. Each connection has at most a few entries in it, so that the doubt a crash
-// can leave stays at one mail per connection.
+// else's entries wait for the next, which begins before the first is done only once half of the lanes are waiting for it. Each
+// connection has at most a few entries in it, so that the doubt a crash can leave stays at one mail per connection.
 type scribe struct {
 	ledger Ledger
 	log    *slog.Logger
@@ -25,6 +25,8 @@ type scribe struct {
 	queue []*wish
 	busy  int           // commits on their way
 	full  chan struct{} // closed when enough are in the queue, while the writer waits for that
+
+	pages sync.Pool // of *[]Entry: where a batch is put together
 }
 
 // wish is what one connection waits for.
@@ -72,24 +74,31 @@ func (s *scribe) commit(ctx context.Context, entries []Entry) ([]newsroom.Delive
 	if len(entries) == 0 {
 		return nil, nil
 	}
+	states, err := s.once(context.WithoutCancel(ctx), entries) // Waits.Commit bounds it
+	if err != nil {
+		return s.insist(ctx, entries, err)
+	}
+	return states, nil
+}
+
+// insist is commit after err.
+func (s *scribe) insist(ctx context.Context, entries []Entry, err error) ([]newsroom.DeliveryState, error) {
 	whole, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
 		late := time.AfterFunc(s.waits.Flush, cancel)
 		context.AfterFunc(whole, func() { late.Stop() })
 	})()
-	pause := s.waits.Again
-	for {
-		states, err := s.once(whole, entries)
-		if err == nil {
-			return states, nil
-		}
+	for pause := s.waits.Again; ; pause = min(2*pause, s.waits.AgainMost) {
 		s.log.ErrorContext(whole, "ledger commit failed", "rows", len(entries), "error", err)
 		select {
 		case <-whole.Done():
 			return nil, fmt.Errorf("commit %d rows: %w", len(entries), err)
 		case <-time.After(pause):
-			pause = min(2*pause, s.waits.AgainMost)
+		}
+		var states []newsroom.DeliveryState
+		if states, err = s.once(whole, entries); err == nil {
+			return states, nil
 		}
 	}
 }
@@ -138,13 +147,21 @@ func (s *scribe) take(own *wish) []*wish {
 
 // write commits a batch and tells everyone in it.
 func (s *scribe) write(ctx context.Context, batch []*wish) {
-	rows := 0
-	for _, w := range batch {
-		rows += len(w.entries)
-	}
-	all := make([]Entry, 0, rows)
-	for _, w := range batch {
-		all = append(all, w.entries...)
+	all := batch[0].entries
+	if len(batch) > 1 {
+		page, _ := s.pages.Get().(*[]Entry)
+		if page == nil {
+			page = new([]Entry)
+		}
+		*page = (*page)[:0]
+		for _, w := range batch {
+			*page = append(*page, w.entries...)
+		}
+		all = *page
+		defer func() {
+			clear(*page)
+			s.pages.Put(page)
+		}()
 	}
 	limit, cancel := context.WithTimeout(ctx, s.waits.Commit)
 	states, err := s.ledger.Commit(limit, all)

@@ -55,7 +55,7 @@ func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int
 		wanted          bool
 	}
 	rows, _ := tx.Query(ctx, sqlUnrolled, args{"issue": issueID, "chunk": chunk, "most": most})
-	people, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p person, err error) {
+	people, err := pgx.AppendRows(make([]person, 0, most), rows, func(row pgx.CollectableRow) (p person, err error) {
 		return p, row.Scan(&p.id, &p.since, &p.email, &p.name, &p.prefsVersion, &p.wanted)
 	})
 	if err != nil {
@@ -63,6 +63,7 @@ func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int
 	}
 	version, date := s.keys.Version(), s.now().UTC().Truncate(time.Second)
 	claimed := make([]newsroom.Recipient, 0, len(people))
+	written := []any{issueID, nil, chunk, nil, nil, nil, version, nil, date, nil, nil, nil, nil} // unrolledColumns
 	_, err = tx.CopyFrom(ctx, pgx.Identifier{"mail_deliveries"}, unrolledColumns, pgx.CopyFromSlice(len(people), func(k int) ([]any, error) {
 		p := people[k]
 		r := newsroom.Recipient{
@@ -78,9 +79,9 @@ func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int
 			state, under, first = newsroom.DeliveryClaimed, lease, &now
 			claimed = append(claimed, r)
 		}
-		return []any{
-			issueID, p.id, chunk, p.email, p.name, p.since, version, r.MessageID, date, state, under, first, done,
-		}, nil
+		written[1], written[3], written[4], written[5], written[7] = p.id, p.email, p.name, p.since, r.MessageID
+		written[9], written[10], written[11], written[12] = state, under, first, done
+		return written, nil
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("unroll chunk %d of issue %s: %w", chunk, issueID, err)

@@ -114,11 +114,7 @@ func (s *Store) commitMails(ctx context.Context, db querier, entries []ledgerEnt
 
 // commitStatement writes entries of different rows, and says how many it changed.
 func commitStatement(ctx context.Context, db querier, entries []ledgerEntry, rows []int, states []newsroom.DeliveryState) (changed int, err error) {
-	written := make([]entryRow, len(rows))
-	for k, i := range rows {
-		written[k] = entryRow{&entries[i]}
-	}
-	answer, _ := db.Query(ctx, sqlCommitRows, written)
+	answer, _ := db.Query(ctx, sqlCommitRows, entryRows{entries, rows})
 	var place int
 	var state newsroom.DeliveryState
 	_, err = pgx.ForEachRow(answer, []any{&place, &state}, func() error {
@@ -161,50 +157,6 @@ func rank(e ledgerEntry) int {
 		return 1
 	}
 	return 0
-}
-
-// entryRow is an entry as the database's type mail_entry.
-type entryRow struct{ *ledgerEntry }
-
-// IsNull is part of pgtype.CompositeIndexGetter.
-func (e entryRow) IsNull() bool { return false }
-
-// Index returns the field at its place in the type's definition.
-func (e entryRow) Index(i int) any {
-	switch i {
-	case 0:
-		return e.IssueID
-	case 1:
-		return e.SubscriberID
-	case 2:
-		return e.Lease
-	case 3:
-		return string(e.State)
-	case 4:
-		return e.At
-	case 5:
-		return e.BodyHash
-	case 6:
-		return e.Next
-	case 7:
-		return e.Stage
-	case 8:
-		return int32(e.Code) //nolint:gosec // three digits
-	case 9:
-		return e.Enhanced
-	default:
-		return e.Reply
-	}
-}
-
-// knowEntries teaches a connection the type mail_entry.
-func knowEntries(ctx context.Context, conn *pgx.Conn) error {
-	types, err := conn.LoadTypes(ctx, []string{"mail_entry", "_mail_entry"})
-	if err != nil {
-		return fmt.Errorf("load the type mail_entry: %w", err)
-	}
-	conn.TypeMap().RegisterTypes(types)
-	return nil
 }
 
 const sqlLookUp = `

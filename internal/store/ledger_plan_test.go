@@ -19,9 +19,9 @@ func TestACommitLooksItsRowsUp(t *testing.T) {
 	issue := h.mail("article00001", 1, "published", newsroom.ChangeNew).Issues[0]
 	h.ready(issue)
 	lease, rows := h.take(issue, 500)
-	var dots []entryRow
-	for _, r := range rows[:10] {
-		dots = append(dots, entryRow{new(h.entry(issue, r, lease, newsroom.DeliveryDot))})
+	var dots entryRows
+	for i, r := range rows[:10] {
+		dots.entries, dots.which = append(dots.entries, h.entry(issue, r, lease, newsroom.DeliveryDot)), append(dots.which, i)
 	}
 	found, _ := h.ledger.Query(t.Context(), "EXPLAIN "+sqlCommitRows, dots)
 	lines, err := pgx.CollectRows(found, pgx.RowTo[string])
