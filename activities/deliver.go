@@ -96,13 +96,14 @@ type ChunkResult struct {
 	More   bool   `json:"more,omitempty"`   // rows are due now
 	Status string `json:"status,omitempty"` // of the issue
 	Hold   string `json:"hold,omitempty"`   // relay_auth, relay_tls, hard_failures, gate:…: a person has to look first
+	Held   bool   `json:"held,omitempty"`   // the issue was paused for it; programs before 2026-11-23 left that to the workflow
 }
 
 // SendChunk sends what is due of one chunk and announces how far the issue is. The ledger says where it goes on, so that a
 // repeat sends nothing twice.
 func (d *Desk) SendChunk(ctx context.Context, in ChunkInput) (ChunkResult, error) {
 	if failed := d.gate(ctx); len(failed) > 0 {
-		return ChunkResult{Hold: newsroom.HoldGate + strings.Join(failed, ",")}, nil
+		return d.hold(ctx, in.IssueID, newsroom.HoldGate+strings.Join(failed, ","))
 	}
 	out, err := d.Mail.Courier.SendChunk(ctx, in.IssueID, in.Chunk, func() { activity.RecordHeartbeat(ctx) })
 	if err != nil {
@@ -115,7 +116,18 @@ func (d *Desk) SendChunk(ctx context.Context, in ChunkInput) (ChunkResult, error
 	d.tell(ctx, events.Delivery{
 		IssueID: in.IssueID, ArticleID: articleID, Candidates: candidates, Done: done, Failed: failed, At: d.Now().UTC(),
 	}.With("progressed"))
-	return ChunkResult{More: out.More, Status: out.Status, Hold: out.Pause}, nil
+	if out.Pause != "" {
+		return d.hold(ctx, in.IssueID, out.Pause)
+	}
+	return ChunkResult{More: out.More, Status: out.Status}, nil
+}
+
+// hold pauses the issue at once, so that the next dot of every other chunk is refused, and not when their workers come back.
+func (d *Desk) hold(ctx context.Context, issueID, why string) (ChunkResult, error) {
+	if err := d.Mail.Issues.HoldIssue(ctx, issueID, why); err != nil {
+		return ChunkResult{}, err
+	}
+	return ChunkResult{Status: newsroom.IssuePaused, Hold: why, Held: true}, nil
 }
 
 // gate asks the gate, which may have to look first.
@@ -160,5 +172,6 @@ type FailedLetterInput struct {
 
 // ReportLetter puts a letter that did not arrive before the operator: somebody may be waiting for what it asks.
 func (d *Desk) ReportLetter(ctx context.Context, in FailedLetterInput) (struct{}, error) {
+	defer beating(ctx)()
 	return struct{}{}, d.Mail.Letters.RaiseAlert(ctx, "letter/"+in.LetterID, "letter_failed", map[string]any{"letter_id": in.LetterID, "state": in.State})
 }

@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"go.temporal.io/sdk/testsuite"
@@ -10,8 +11,17 @@ import (
 	"toasoan/newsroom"
 )
 
-// shut is a gate that lets nothing through, and a courier that notes what it was given all the same.
-type shut struct{ chunks, letters int }
+// shut is a gate that lets nothing through, a courier that notes what it was given all the same, and issues that note what held them.
+type shut struct {
+	activities.Issues
+	chunks, letters int
+	held            []string
+}
+
+func (s *shut) HoldIssue(_ context.Context, issueID, why string) error {
+	s.held = append(s.held, issueID+" "+why)
+	return nil
+}
 
 func (*shut) Closed(context.Context) []string { return []string{"spf", "dmarc"} }
 
@@ -31,7 +41,7 @@ func (s *shut) SendLetter(context.Context, string) (activities.LetterOutcome, er
 func TestAClosedGateHoldsNewslettersOnly(t *testing.T) {
 	t.Parallel()
 	s := &shut{}
-	desk := &activities.Desk{Mail: activities.Mailing{Courier: s, Gate: s}}
+	desk := &activities.Desk{Mail: activities.Mailing{Courier: s, Gate: s, Issues: s}}
 	suite := testsuite.WorkflowTestSuite{}
 	env := suite.NewTestActivityEnvironment()
 	env.RegisterActivity(desk)
@@ -40,8 +50,8 @@ func TestAClosedGateHoldsNewslettersOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	var chunk activities.ChunkResult
-	if err := value.Get(&chunk); err != nil || chunk.Hold != newsroom.HoldGate+"spf,dmarc" || s.chunks != 0 {
-		t.Errorf("chunk %+v, %v; the courier was asked %d times", chunk, err, s.chunks)
+	if err := value.Get(&chunk); err != nil || !chunk.Held || s.chunks != 0 || !slices.Equal(s.held, []string{"i " + newsroom.HoldGate + "spf,dmarc"}) {
+		t.Errorf("chunk %+v, %v; held %q; the courier was asked %d times", chunk, err, s.held, s.chunks)
 	}
 	if value, err = env.ExecuteActivity(desk.SendLetter, activities.LetterInput{LetterID: "l"}); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,8 @@ type Open interface {
 	OpenArticles(ctx context.Context, after string, limit int) ([]string, error)
 	OpenPublications(ctx context.Context, after string, afterN int64, limit int) ([]newsroom.Publication, error)
 	OpenIssues(ctx context.Context, limit int) ([]string, error)
+	UntoldIssues(ctx context.Context, limit int) ([]newsroom.UntoldIssue, error)
+	IssueTold(ctx context.Context, u newsroom.UntoldIssue) error
 	OpenSubscriptions(ctx context.Context, after string, limit int) ([]string, error)
 	UnsentLetters(ctx context.Context, before time.Time, limit int) ([]string, error)
 	Unanswered(ctx context.Context, limit int) ([]newsroom.Request, error)
@@ -30,6 +32,7 @@ type Runs interface {
 	Follow(ctx context.Context, articleID string) error
 	Publish(ctx context.Context, articleID string, n int64) error
 	Deliver(ctx context.Context, issueID string) error
+	StopDelivery(ctx context.Context, issueID string) error
 	Post(ctx context.Context, letterID string) error
 	Subscribed(ctx context.Context, subscriberID string) error
 	Resend(ctx context.Context, r newsroom.Request) error
@@ -82,6 +85,15 @@ func (d *Desk) Reconcile(ctx context.Context, _ struct{}) (out Reconciled, err e
 			return out, err
 		}
 	}
+	untold, err := d.Open.UntoldIssues(ctx, reconcilePage)
+	if err != nil {
+		return out, err
+	}
+	for _, u := range untold {
+		if err := d.tellRun(ctx, u); err != nil {
+			return out, err
+		}
+	}
 	out.Issues = len(issues)
 	letters, err := d.Open.UnsentLetters(ctx, d.Now().Add(-letterGrace), reconcilePage)
 	if err != nil {
@@ -95,6 +107,17 @@ func (d *Desk) Reconcile(ctx context.Context, _ struct{}) (out Reconciled, err e
 	out.Letters = len(letters)
 	out.Reseated, err = d.reseat(ctx)
 	return out, err
+}
+
+// tellRun makes sure that an issue has a run which looks at what was asked.
+func (d *Desk) tellRun(ctx context.Context, u newsroom.UntoldIssue) error {
+	if err := d.Runs.Deliver(ctx, u.ID); err != nil {
+		return err
+	}
+	if err := d.Runs.StopDelivery(ctx, u.ID); err != nil {
+		return err
+	}
+	return d.Open.IssueTold(ctx, u)
 }
 
 // letterGrace leaves a fresh letter to whoever wrote it.

@@ -27,6 +27,7 @@ type IssueInput struct {
 // PrepareIssue freezes what an issue says and who gets it, before the first mail goes out, and announces that it starts. Of an issue
 // that is prepared already it says where it stands. One that cannot be composed is held for a person.
 func (d *Desk) PrepareIssue(ctx context.Context, in IssueInput) (newsroom.DeliveryStanding, error) {
+	defer beating(ctx)()
 	issues := d.Mail.Issues
 	st, err := issues.DeliveryStanding(ctx, in.IssueID)
 	if err != nil || st.Status != newsroom.IssuePreparing {
@@ -71,6 +72,7 @@ func (d *Desk) delivery(st newsroom.DeliveryStanding) events.Delivery {
 
 // CloseIssue ends an issue in which nothing waits any more, or says what still does.
 func (d *Desk) CloseIssue(ctx context.Context, in IssueInput) (newsroom.DeliveryStanding, error) {
+	defer beating(ctx)()
 	st, err := d.Mail.Issues.CloseIssue(ctx, in.IssueID)
 	if err != nil {
 		return st, err
@@ -89,6 +91,7 @@ type HoldInput struct {
 
 // HoldIssue pauses an issue until a person resumes it, and tells the operator.
 func (d *Desk) HoldIssue(ctx context.Context, in HoldInput) (newsroom.DeliveryStanding, error) {
+	defer beating(ctx)()
 	if err := d.Mail.Issues.HoldIssue(ctx, in.IssueID, in.Why); err != nil {
 		return newsroom.DeliveryStanding{}, err
 	}

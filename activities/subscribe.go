@@ -28,6 +28,7 @@ type SubscriberResult struct {
 
 // FollowSubscriber says where an opt-in stands and announces it.
 func (d *Desk) FollowSubscriber(ctx context.Context, in SubscriberInput) (SubscriberResult, error) {
+	defer beating(ctx)()
 	st, err := d.Mail.Subscribers.SubscriberStanding(ctx, in.SubscriberID)
 	if errors.Is(err, newsroom.ErrNotFound) {
 		return SubscriberResult{Gone: true}, nil
@@ -43,10 +44,12 @@ func (d *Desk) FollowSubscriber(ctx context.Context, in SubscriberInput) (Subscr
 
 // RemindSubscriber writes the one reminder to somebody who has not confirmed yet.
 func (d *Desk) RemindSubscriber(ctx context.Context, in SubscriberInput) (struct{}, error) {
+	defer beating(ctx)()
 	return struct{}{}, d.Mail.Subscribers.RemindSubscriber(ctx, in.SubscriberID)
 }
 
 // PurgeSubscriber removes a request that nobody confirmed within 7 days, and reports whether it is gone.
 func (d *Desk) PurgeSubscriber(ctx context.Context, in SubscriberInput) (bool, error) {
+	defer beating(ctx)()
 	return d.Mail.Subscribers.PurgeSubscriber(ctx, in.SubscriberID)
 }

@@ -10,6 +10,12 @@ type IssueOpened struct {
 	Again      bool     // the event was handled before: nothing was done
 }
 
+// UntoldIssue is an issue about which somebody asked something at a moment, of which its run may not have heard.
+type UntoldIssue struct {
+	ID string
+	At time.Time
+}
+
 // LedgerLife is how long a finished issue keeps a row for each recipient; its counts stay for ever.
 const LedgerLife = 90 * 24 * time.Hour
 
@@ -61,8 +67,18 @@ const (
 	IssueAborted   = "aborted" // stopped: the rest was cancelled
 )
 
-// StopSuperseded is why an issue was stopped whose article was corrected: it never goes on.
-const StopSuperseded = "superseded"
+// Why an issue was stopped that another one has replaced: it never goes on.
+const (
+	StopSuperseded = "superseded" // its article was corrected
+	StopRecomposed = "recomposed" // an article of a digest was taken from the readers
+)
+
+// Replaced reports that another issue goes out in this one's place.
+func (i Issue) Replaced() bool { return i.Why == StopSuperseded || i.Why == StopRecomposed }
+
+// HoldFormer is why an article's issue waits after a correction: the one before was paused or stopped, and resuming is a person's
+// decision.
+const HoldFormer = "former"
 
 // HoldGate begins why an issue waits for the sender's domain to be put in order; what failed follows: "gate:spf,dmarc".
 const HoldGate = "gate:"

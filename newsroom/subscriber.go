@@ -83,7 +83,7 @@ type SubscribeRequest struct {
 // Leaving is what a mailed leave link stands for, and what became of it.
 type Leaving struct {
 	SubscriberID string
-	Section      string   // the list that the mail belonged to; "" a digest
+	Section      string   // the list that the mail belonged to; "" a digest, or a correction of what came with several
 	Cadence      Cadence  // of a digest; "" none
 	Lists        []string // sections that the mail belonged to
 	State        SubscriberState

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -27,8 +28,12 @@ type DeliveryResult struct {
 // Delivery mails one issue: it freezes text and recipients, sends the chunks through a window of deliveryWindow, comes back for
 // what the relay put off, and closes the issue when nothing waits any more. Paused, it waits for a person.
 func Delivery(ctx workflow.Context, in DeliveryInput) (DeliveryResult, error) {
-	d := &deliveryRun{in: activities.IssueInput{IssueID: in.IssueID}, lane: scaled(mailChunk, in.Scale), window: deliveryWindow, changed: workflow.GetSignalChannel(ctx, SignalIssue)}
-	ctx = workflow.WithActivityOptions(ctx, bookkeeping)
+	d := &deliveryRun{
+		in: activities.IssueInput{IssueID: in.IssueID}, lane: scaled(mailChunk, in.Scale), window: deliveryWindow,
+		changed: workflow.GetSignalChannel(ctx, SignalIssue), scale: max(1, in.Scale),
+	}
+	ctx = workflow.WithActivityOptions(ctx, scaled(bookkeeping, in.Scale))
+	d.short = workflow.GetVersion(ctx, changeShortRuns, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 	if workflow.GetVersion(ctx, changeNarrowWindow, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		d.window = formerWindow
 	}
@@ -43,7 +48,7 @@ func Delivery(ctx workflow.Context, in DeliveryInput) (DeliveryResult, error) {
 		if d.over(at) {
 			return DeliveryResult{Status: at.Status, Counts: at.Counts}, nil
 		}
-		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() || d.chunks >= generation {
+		if d.full(ctx) {
 			d.drain()
 			return DeliveryResult{}, workflow.NewContinueAsNewError(ctx, Delivery, in)
 		}
@@ -55,8 +60,16 @@ type deliveryRun struct {
 	in      activities.IssueInput
 	lane    workflow.ActivityOptions // of SendChunk
 	changed workflow.ReceiveChannel
-	chunks  int // SendChunks of this run
-	window  int // chunks on their way at once
+	chunks  int  // SendChunks of this run
+	window  int  // chunks on their way at once
+	short   bool // continues as new before the history is long, in the middle of a pass too
+	scale   int
+}
+
+// full reports that this run has done enough: the next one begins with an empty history.
+func (d *deliveryRun) full(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return info.GetContinueAsNewSuggested() || d.chunks >= generation || d.short && info.GetCurrentHistoryLength() >= longHistory
 }
 
 // over reports that nothing will happen to the issue any more unless a person asks for it.
@@ -84,7 +97,7 @@ func (d *deliveryRun) step(ctx workflow.Context, at newsroom.DeliveryStanding) (
 	case at.Counts.Waiting > 0:
 		pause := issuePause
 		if at.Next != nil {
-			pause = max(leastPause, at.Next.Sub(workflow.Now(ctx)))
+			pause = max(leastPause, at.Next.Sub(workflow.Now(ctx))+retryGather/time.Duration(d.scale))
 		}
 		if _, err := workflow.AwaitWithTimeout(ctx, pause, func() bool { return d.changed.Len() > 0 }); err != nil {
 			return at, err
@@ -95,14 +108,14 @@ func (d *deliveryRun) step(ctx workflow.Context, at newsroom.DeliveryStanding) (
 }
 
 // pass sends chunks, some of them at a time, each again while it has more to send now. It ends early when the issue
-// is paused or stopped, and says why when a person has to look first.
+// is paused or stopped, and says why it is still to be paused.
 func (d *deliveryRun) pass(ctx workflow.Context, due []int) (hold string, err error) {
 	queue, stopped := due, false
 	workers := workflow.NewWaitGroup(ctx)
 	work := func(ctx workflow.Context) {
 		defer workers.Done()
 		lane := workflow.WithActivityOptions(ctx, d.lane)
-		for len(queue) > 0 && !stopped {
+		for len(queue) > 0 && !stopped && !(d.short && d.full(ctx)) {
 			chunk := queue[0]
 			queue = queue[1:]
 			d.chunks++
@@ -113,7 +126,7 @@ func (d *deliveryRun) pass(ctx workflow.Context, due []int) (hold string, err er
 				if err == nil {
 					err = fmt.Errorf("send chunk %d: %w", chunk, failed)
 				}
-			case at.Hold != "":
+			case at.Hold != "" && !at.Held:
 				hold, stopped = at.Hold, true
 			case at.Status != newsroom.IssueSending && at.Status != newsroom.IssuePrepared:
 				stopped = true

@@ -82,10 +82,12 @@ var letterLane = workflow.ActivityOptions{
 	RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1, MaximumInterval: time.Second},
 }
 
-// bookkeeping: a few statements in Postgres about an issue or a subscriber; freezing a long list takes the longest.
+// bookkeeping: a few statements in Postgres about an issue or a subscriber; freezing a long list takes the longest. A worker that died
+// in it is missed as soon as one that died in a chunk.
 var bookkeeping = workflow.ActivityOptions{
 	TaskQueue:           QueueDesk,
 	StartToCloseTimeout: 10 * time.Minute,
+	HeartbeatTimeout:    20 * time.Second,
 	RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
 }
 
@@ -99,6 +101,11 @@ const (
 	formerWindow = 8
 	// generation is how many SendChunks one run of Delivery makes before it continues as new.
 	generation = 500
+	// longHistory is how many events of a Delivery are enough: it stays below 2,500, whatever else a last pass adds.
+	longHistory = 2000
+	// retryGather lets what the relay put off at different moments come together: a look at the ledger, and a chunk's turn, cost the same
+	// for one mail as for hundreds. A fault drill divides it.
+	retryGather = 30 * time.Second
 	// letterPause and issuePause come before another look where nothing says when the next one is due: a worker that died has it.
 	letterPause = 30 * time.Second
 	issuePause  = 30 * time.Second

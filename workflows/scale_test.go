@@ -14,14 +14,16 @@ import (
 	"toasoan/newsroom"
 )
 
-// A worker that died is missed sooner in a fault drill, on both mail lanes, and as ever without one; never so soon that a busy one is.
+// A worker that died is missed sooner in a fault drill, on both mail lanes and before them, and as ever without one; never so soon that a busy one is.
 func TestHeartbeatsFollowTheScale(t *testing.T) {
 	t.Parallel()
 	for scale, want := range map[int]time.Duration{0: 20 * time.Second, 1: 20 * time.Second, 4: 5 * time.Second, 1000: leastBeat} {
 		l := newLedger(1)
-		var chunk, letter time.Duration
+		var prepare, chunk, letter time.Duration
 		note := func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
 			switch info.ActivityType.Name {
+			case "PrepareIssue":
+				prepare = info.HeartbeatTimeout
 			case "SendChunk":
 				chunk = info.HeartbeatTimeout
 			case "SendLetter":
@@ -40,8 +42,8 @@ func TestHeartbeatsFollowTheScale(t *testing.T) {
 		if err := env.GetWorkflowError(); err != nil {
 			t.Fatal(err)
 		}
-		if chunk != want || letter != want {
-			t.Errorf("scale %d: a chunk's worker is missed after %s, a letter's after %s, want %s", scale, chunk, letter, want)
+		if prepare != want || chunk != want || letter != want {
+			t.Errorf("scale %d: who prepares is missed after %s, a chunk's worker after %s, a letter's after %s, want %s", scale, prepare, chunk, letter, want)
 		}
 	}
 }

@@ -10,4 +10,7 @@ const (
 	// changeNarrowWindow (2026-11-22): a delivery has half as many chunks on their way. May go on 2027-02-22: an issue may be
 	// paused for weeks.
 	changeNarrowWindow = "narrow-window"
+	// changeShortRuns (2026-11-23): a delivery continues as new by the length of its history, in the middle of a pass too. May go on
+	// 2027-02-23, as changeNarrowWindow.
+	changeShortRuns = "short-runs"
 )

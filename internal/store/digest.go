@@ -74,21 +74,33 @@ func worksLater(cal newsroom.Calendar, d newsroom.Date) bool {
 }
 
 const (
-	// Whoever chose anything since the last cut may have read some of it already: sqlChangedReaders looks at them one by one.
+	// Issues that told an article of this cut under a section which it has left since, by a correction.
+	sqlMoved = `
+	SELECT coalesce(array_agg(DISTINCT i.id), '{}') FROM live_articles l JOIN mail_issues i ON i.opened_at > @from
+	  AND ((i.kind <> 'digest' AND i.article_id = l.article_id AND i.list <> l.section_id)
+	    OR (i.kind = 'digest' AND i.items @> ARRAY[l.article_id] AND l.section_id <> ALL (i.sections)))
+	WHERE l.public = 'live' AND l.published_at > @from AND l.published_at <= @to`
+	// Whoever such an issue went to, or goes to.
+	toldMoved = `(cardinality(@moved::text[]) > 0 AND (
+	  EXISTS (SELECT FROM mail_deliveries d WHERE d.subscriber_id = l.subscriber_id AND d.issue_id = ANY (@moved))
+	  OR EXISTS (SELECT FROM mail_chunks k WHERE k.issue_id = ANY (@moved) AND l.subscriber_id = ANY (k.recipients[k.written + 1:]))))`
+	// Whoever chose anything since the last cut, or was told an article under another section, may have read some of it already:
+	// sqlOwnReaders looks at them one by one.
 	sqlDigestSets = `
 	SELECT sections FROM (
 	  SELECT array_agg(l.section_id ORDER BY l.section_id) AS sections FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
-	  WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed' GROUP BY l.subscriber_id HAVING max(l.changed_at) <= @from) sets
+	  WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed' AND NOT ` + toldMoved + `
+	  GROUP BY l.subscriber_id HAVING max(l.changed_at) <= @from) sets
 	GROUP BY sections ORDER BY sections`
 	sqlDigestItems = `
 	SELECT l.article_id FROM live_articles l WHERE l.public = 'live' AND l.section_id = ANY (@sections)
 	  AND l.published_at > @from AND l.published_at <= @to ORDER BY l.published_at DESC, l.article_id LIMIT @limit`
-	sqlChangedReaders = `
+	sqlOwnReaders = `
 	SELECT r.sections, told.items, array_agg(r.id ORDER BY r.id) FROM (
 	  SELECT l.subscriber_id AS id, array_agg(l.section_id ORDER BY l.section_id) AS sections
 	  FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
 	  WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed'
-	  GROUP BY l.subscriber_id HAVING max(l.changed_at) > @from AND max(l.changed_at) <= @to) r
+	  GROUP BY l.subscriber_id HAVING (max(l.changed_at) > @from OR ` + toldMoved + `) AND max(l.changed_at) <= @to) r
 	CROSS JOIN LATERAL (SELECT array_agg(a.article_id ORDER BY a.published_at DESC, a.article_id) AS items FROM (
 	  SELECT l.article_id, l.published_at FROM live_articles l JOIN subscriptions w ON w.section_id = l.section_id
 	  WHERE w.subscriber_id = r.id AND w.cadence = @cadence AND l.public = 'live' AND l.section_id = ANY (r.sections)
@@ -156,7 +168,11 @@ func (s *Store) openCut(ctx context.Context, c cut) (opened []string, err error)
 			})
 			return err
 		}
-		rows, _ := tx.Query(ctx, sqlDigestSets, args{"cadence": c.cadence, "from": c.from, "to": c.to})
+		var moved []string
+		if err := tx.QueryRow(ctx, sqlMoved, args{"from": c.from, "to": c.to}).Scan(&moved); err != nil {
+			return err
+		}
+		rows, _ := tx.Query(ctx, sqlDigestSets, args{"cadence": c.cadence, "from": c.from, "to": c.to, "moved": moved})
 		sets, err := pgx.CollectRows(rows, pgx.RowTo[[]string])
 		if err != nil {
 			return err
@@ -171,8 +187,8 @@ func (s *Store) openCut(ctx context.Context, c cut) (opened []string, err error)
 				return err
 			}
 		}
-		rows, _ = tx.Query(ctx, sqlChangedReaders, args{
-			"cadence": c.cadence, "from": c.from, "to": c.to, "reach": c.to.Add(-changedReach), "limit": digestMost,
+		rows, _ = tx.Query(ctx, sqlOwnReaders, args{
+			"cadence": c.cadence, "from": c.from, "to": c.to, "reach": c.to.Add(-changedReach), "limit": digestMost, "moved": moved,
 		})
 		own, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d digest, err error) {
 			return d, row.Scan(&d.sections, &d.items, &d.readers)
@@ -197,7 +213,7 @@ const changedReach = 8 * 24 * time.Hour
 // digest is one to be opened.
 type digest struct {
 	sections, items []string
-	readers         []string // nil: whoever has these sections at the cadence and changed nothing since the last cut
+	readers         []string // nil: whoever has these sections at the cadence, changed nothing since the last cut and was told nothing of it
 	period          string
 }
 
@@ -282,6 +298,7 @@ const (
 	  AND (cardinality(@readers::text[]) = 0 OR s.id = ANY (@readers))
 	  AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)
 	  AND NOT ` + mayHaveGot + `
+	  AND NOT (cardinality(@readers::text[]) = 0 AND ` + toldMoved + `)
 	GROUP BY s.id HAVING array_agg(l.section_id ORDER BY l.section_id) = @sections::text[]
 	  AND max(l.changed_at) <= CASE WHEN cardinality(@readers::text[]) = 0 THEN @from ELSE @to END`
 	sqlSameDigest = `
@@ -290,7 +307,7 @@ const (
 )
 
 // digestCandidates says who gets a digest: whoever subscribes to exactly its sections at its cadence and chose nothing since the
-// last one, or those it was made for.
+// last one and was told none of its articles elsewhere, or those it was made for.
 func (s *Store) digestCandidates(ctx context.Context, q querier, i newsroom.Issue) (candidate, error) {
 	d, err := s.digest(ctx, q, i.ID)
 	if err != nil {
@@ -300,15 +317,21 @@ func (s *Store) digestCandidates(ctx context.Context, q querier, i newsroom.Issu
 	if err := q.QueryRow(ctx, sqlSameDigest, args{"id": i.ID}).Scan(&others); err != nil {
 		return candidate{}, fmt.Errorf("digests beside %s: %w", i.ID, err)
 	}
+	var moved []string
+	if err := q.QueryRow(ctx, sqlMoved, args{"from": d.from, "to": d.to}).Scan(&moved); err != nil {
+		return candidate{}, fmt.Errorf("what told the articles of %s elsewhere: %w", i.ID, err)
+	}
 	cadence, _, _ := strings.Cut(i.Period, "/")
 	return candidate{sqlFreezeDigest, args{
-		"cadence": cadence, "from": d.from, "to": d.to, "sections": d.sections, "readers": d.readers, "others": others,
+		"cadence": cadence, "from": d.from, "to": d.to, "sections": d.sections, "readers": d.readers, "others": others, "moved": moved,
 	}}, nil
 }
 
+// A digest that is not composed yet leaves out what readers see no more.
 const sqlItemsShown = `
-	SELECT count(*) = cardinality(@items::text[]) FROM live_articles l WHERE article_id = ANY (@items) AND public = 'live'
-	  AND revision = coalesce((SELECT i.revisions[array_position(i.items, l.article_id)] FROM mail_issues i WHERE i.id = @id), revision)`
+	SELECT count(*) >= CASE (SELECT content_hash FROM mail_issues WHERE id = @id) WHEN '' THEN 1 ELSE cardinality(@items::text[]) END FROM live_articles l WHERE l.article_id = ANY (@items) AND l.public = 'live'
+	  AND NOT EXISTS (SELECT FROM publications p, mail_issues i WHERE i.id = @id AND p.article_id = l.article_id
+	    AND p.revision > i.revisions[array_position(i.items, l.article_id)] AND ` + retold + `)`
 
 // stillShown reports whether readers see what the issue tells: the article's revision, or every article of a digest.
 func (s *Store) stillShown(ctx context.Context, q querier, i newsroom.Issue) (shown bool, err error) {

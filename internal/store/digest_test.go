@@ -328,3 +328,112 @@ func TestCorrectionFollowsDigests(t *testing.T) {
 		t.Errorf("the second correction goes to %v, want all five", all)
 	}
 }
+
+// An article that is withdrawn does not take its digest with it: who has not got it yet gets the rest, once, and a digest that waited
+// for a person waits on.
+func TestADigestOutlivesOneOfItsArticles(t *testing.T) {
+	t.Parallel()
+	for _, paused := range []bool{false, true} {
+		h := newMailHouse(t)
+		ctx := t.Context()
+		for k := range 3 {
+			h.at(newsroom.CadenceDaily, fmt.Sprintf("daily%d@example.vn", k), "kinh-te")
+		}
+		h.later(time.Hour)
+		h.publish("article00001", 1, 1, "published", newsroom.ChangeNew)
+		h.publish("article00002", 1, 1, "published", newsroom.ChangeNew)
+		h.later(7 * time.Hour)
+		ids, err := h.OpenDigests(ctx, h.now())
+		if err != nil || len(ids) != 1 {
+			t.Fatalf("opened %v, %v", ids, err)
+		}
+		have := h.told(ids[0], 2)
+		if paused {
+			if err := h.HoldIssue(ctx, ids[0], "gate:spf"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.publish("article00002", 1, 2, "withdrawn", "")
+		out := h.mail("article00002", 2, "withdrawn", "")
+		again := h.mail("article00002", 2, "withdrawn", "")
+		if !slices.Equal(out.Stopped, ids) || len(out.Issues) != 1 || !slices.Equal(out.Issues, again.Issues) {
+			t.Fatalf("withdrawn: %+v, again %+v", out, again)
+		}
+		if st, err := h.CloseIssue(ctx, ids[0]); err != nil || st.Counts.Cancelled != 2 {
+			t.Errorf("closed %+v, %v", st, err)
+		}
+		if err := h.ResumeIssue(ctx, h.admin, ids[0]); !errors.Is(err, newsroom.ErrConflict) {
+			t.Errorf("both digests go out: %v", err)
+		}
+		rest := out.Issues[0]
+		if status := h.text(`SELECT status FROM mail_issues WHERE id = $1`, rest); (status == newsroom.IssuePaused) != paused {
+			t.Errorf("the rest is %s", status)
+		}
+		if paused {
+			if err := h.ResumeIssue(ctx, h.admin, rest); err != nil {
+				t.Fatal(err)
+			}
+		}
+		told := h.told(rest, 0)
+		if view, err := h.IssueView(ctx, rest); err != nil || len(view.Items) != 1 || len(told) != 2 || slices.Contains(told, have[0]) {
+			t.Errorf("the rest tells %d articles to %v, %v", len(view.Items), told, err)
+		}
+		// The second article goes too: nothing is left to tell, and nothing is opened.
+		h.publish("article00001", 1, 2, "taken_down", "")
+		if last := h.mail("article00001", 2, "taken_down", ""); len(last.Issues) != 0 {
+			t.Errorf("opened %v to tell nothing", last.Issues)
+		}
+	}
+}
+
+// A correction may move an article to another section: who has read it finds it in no digest of that section, the others of that digest
+// do; and its leave link ends the list that brought it.
+func TestAnArticleThatMovedIsToldOnce(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t) // Monday 23/11/2026, 09:00
+	ctx := t.Context()
+	both := h.subscribe("both@example.vn", "kinh-te")
+	if _, err := h.SetPreferences(ctx, h.keys.Token(PurposePrefs, both, 1), []newsroom.Subscription{
+		{Section: "kinh-te", Cadence: newsroom.CadenceInstant}, {Section: "thong-bao", Cadence: newsroom.CadenceDaily},
+	}, "", newsroom.Proof{}); err != nil {
+		t.Fatal(err)
+	}
+	only := h.subscribe("only@example.vn", "kinh-te")
+	daily := h.at(newsroom.CadenceDaily, "daily@example.vn", "thong-bao")
+	h.later(9 * time.Hour)
+	if _, err := h.OpenDigests(ctx, h.now()); err != nil {
+		t.Fatal(err)
+	}
+	h.later(15 * time.Hour) // Tuesday
+	h.publish("article00001", 1, 1, "published", newsroom.ChangeNew)
+	h.told(h.mail("article00001", 1, "published", newsroom.ChangeNew).Issues[0], 0)
+	h.publish("article00002", 1, 1, "published", newsroom.ChangeNew)
+	h.exec(`UPDATE live_articles SET section_id = 'thong-bao'`)
+	h.publish("article00001", 2, 2, "corrected", newsroom.ChangeCorrection)
+	out := h.mail("article00001", 2, "corrected", newsroom.ChangeCorrection)
+	if got := h.told(out.Issues[0], 0); len(got) != 2 {
+		t.Fatalf("the correction went to %v", got)
+	}
+	if l, err := h.Leave(ctx, h.leaveToken(out.Issues[0], only, 1), false, newsroom.Proof{Source: "one_click"}); err != nil || l.Still ||
+		h.value(`SELECT count(*) FROM subscriptions WHERE subscriber_id = $1`, only) != 0 {
+		t.Errorf("left from the correction: %+v, %v", l, err)
+	}
+	h.later(9 * time.Hour)
+	ids, err := h.OpenDigests(ctx, h.now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]int{}
+	for _, id := range ids {
+		for _, who := range h.told(id, 0) {
+			view, err := h.IssueView(ctx, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told[who] += len(view.Items)
+		}
+	}
+	if len(told) != 2 || told[daily] != 2 || told[both] != 1 {
+		t.Errorf("articles told by digest: %v", told)
+	}
+}

@@ -30,10 +30,15 @@ const (
 	sqlLiveState  = `SELECT revision, public, section_id FROM live_articles WHERE article_id = @id FOR SHARE`
 	sqlIssuesOf   = `SELECT ` + issueColumns + ` FROM mail_issues i
 	WHERE i.article_id = @id OR (i.kind = 'digest' AND i.items @> ARRAY[@id]) ORDER BY i.seq FOR UPDATE`
-	sqlIssuesForN = `SELECT id, candidates FROM mail_issues WHERE article_id = @id AND n = @n ORDER BY seq`
-	sqlOpenIssue  = `
-	INSERT INTO mail_issues (id, kind, article_id, n, revision, list, opened_at)
-	VALUES (@id, @kind, @article, @n, @revision, @list, @at) ON CONFLICT DO NOTHING`
+	sqlIssuesForN = `
+	SELECT id, candidates FROM mail_issues
+	WHERE (article_id = @id AND n = @n) OR (kind = 'digest' AND items @> ARRAY[@id] AND period LIKE '%/' || @id || '-' || @n::bigint) ORDER BY seq`
+	sqlStoppedOpen = `
+	SELECT id FROM mail_issues WHERE (article_id = @id OR (kind = 'digest' AND items @> ARRAY[@id]))
+	  AND status = 'aborted' AND finished_at IS NULL ORDER BY seq`
+	sqlOpenIssue = `
+	INSERT INTO mail_issues (id, kind, article_id, n, revision, list, opened_at, status, why)
+	VALUES (@id, @kind, @article, @n, @revision, @list, @at, CASE WHEN @why = '' THEN 'preparing' ELSE 'paused' END, @why) ON CONFLICT DO NOTHING`
 )
 
 // MailPublicChange does what an article event means for the newsletters, once however often it comes, in one transaction with
@@ -41,7 +46,8 @@ const (
 //   - published opens an issue to the section's subscribers;
 //   - corrected, when it carries a public note, stops what is still going out with the wrong text, opens a correction to exactly
 //     those who got it (or may have), and the corrected article to the rest; a minor edit mails nobody;
-//   - withdrawn and taken_down stop what is going out.
+//   - withdrawn and taken_down stop what is going out; the transaction that took the article from the readers did so already, and
+//     opened the rest of a digest anew, without it.
 //
 // An event that came late, after a later change, opens nothing that is no longer true.
 func (s *Store) MailPublicChange(ctx context.Context, eventID, articleID string, n int64, verb string, kind newsroom.ChangeKind) (newsroom.IssueOpened, error) {
@@ -74,7 +80,7 @@ func (s *Store) MailPublicChange(ctx context.Context, eventID, articleID string,
 				err = s.mailCorrected(ctx, tx, &c, &out)
 			}
 		case "withdrawn", "taken_down":
-			err = s.stopRunning(ctx, tx, c.issues, verb, &out)
+			err = s.mailStopped(ctx, tx, &c, verb, &out)
 		}
 		if err != nil {
 			return err
@@ -99,25 +105,52 @@ type publicChange struct {
 	issues    []newsroom.Issue // of the article, locked
 }
 
+// openedBefore names what an event that is handled already has opened, and what was stopped and is not closed: their runs may not
+// have heard of it.
 func (s *Store) openedBefore(ctx context.Context, tx pgx.Tx, articleID string, n int64, out *newsroom.IssueOpened) error {
-	rows, _ := tx.Query(ctx, sqlIssuesForN, args{"id": articleID, "n": n})
-	var id string
-	var candidates int
-	if _, err := pgx.ForEachRow(rows, []any{&id, &candidates}, func() error {
-		out.Issues = append(out.Issues, id)
-		out.Candidates += candidates
-		return nil
-	}); err != nil {
+	if err := s.openedFor(ctx, tx, articleID, n, out); err != nil {
+		return err
+	}
+	rows, _ := tx.Query(ctx, sqlStoppedOpen, args{"id": articleID})
+	var err error
+	if out.Stopped, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
 		return err
 	}
 	return s.receive(ctx, tx, articleID, n, newsroom.EffectMail, nil)
+}
+
+// openedFor names the issues that publication n of an article has opened.
+func (s *Store) openedFor(ctx context.Context, tx pgx.Tx, articleID string, n int64, out *newsroom.IssueOpened) error {
+	rows, _ := tx.Query(ctx, sqlIssuesForN, args{"id": articleID, "n": n})
+	var id string
+	var candidates int
+	_, err := pgx.ForEachRow(rows, []any{&id, &candidates}, func() error {
+		out.Issues = append(out.Issues, id)
+		out.Candidates += candidates
+		return nil
+	})
+	return err
+}
+
+// mailStopped stops what goes out about an article that was taken from the readers. A digest opened since then tells the rest.
+func (s *Store) mailStopped(ctx context.Context, tx pgx.Tx, c *publicChange, verb string, out *newsroom.IssueOpened) error {
+	var own []newsroom.Issue
+	for _, i := range c.issues {
+		if i.Kind != newsroom.IssueDigest || i.Status == newsroom.IssueAborted {
+			own = append(own, i)
+		}
+	}
+	if err := s.stopRunning(ctx, tx, own, verb, out); err != nil {
+		return err
+	}
+	return s.openedFor(ctx, tx, c.articleID, c.n, out)
 }
 
 func (s *Store) mailPublished(ctx context.Context, tx pgx.Tx, c *publicChange, out *newsroom.IssueOpened) error {
 	if !c.live || slices.ContainsFunc(c.issues, func(i newsroom.Issue) bool { return i.Kind == newsroom.IssueArticle }) {
 		return nil
 	}
-	return s.openIssue(ctx, tx, c, newsroom.IssueArticle, out)
+	return s.openIssue(ctx, tx, c, newsroom.IssueArticle, "", out)
 }
 
 func (s *Store) mailCorrected(ctx context.Context, tx pgx.Tx, c *publicChange, out *newsroom.IssueOpened) error {
@@ -128,7 +161,13 @@ func (s *Store) mailCorrected(ctx context.Context, tx pgx.Tx, c *publicChange, o
 	}
 	var old []newsroom.Issue
 	whole := false // everybody got an article, right or wrong, or nobody knows any more who did
+	why := ""      // the corrected article waits for a person, as the former one did
 	for _, i := range c.issues {
+		if i.Kind == newsroom.IssueArticle {
+			if why = ""; i.Status == newsroom.IssuePaused || i.Status == newsroom.IssueAborted && !i.Replaced() {
+				why = newsroom.HoldFormer
+			}
+		}
 		if i.Kind == newsroom.IssueDigest && slices.Contains(digests, i.ID) || i.Kind != newsroom.IssueDigest && i.Revision < c.revision {
 			old = append(old, i)
 			whole = whole || i.Kind == newsroom.IssueArticle && i.Status == newsroom.IssueDone || i.Counted(s.now())
@@ -139,26 +178,28 @@ func (s *Store) mailCorrected(ctx context.Context, tx pgx.Tx, c *publicChange, o
 	}
 	for _, i := range old {
 		if i.Kind == newsroom.IssueDigest && i.Status != newsroom.IssueDone && i.Status != newsroom.IssueAborted {
-			if err := s.openDigestAgain(ctx, tx, c, i, out); err != nil {
+			if _, err := s.openDigestAgain(ctx, tx, c, i, out); err != nil {
 				return err
 			}
 		}
 	}
 	if len(old) > 0 {
-		if err := s.openIssue(ctx, tx, c, newsroom.IssueCorrection, out); err != nil {
+		if err := s.openIssue(ctx, tx, c, newsroom.IssueCorrection, "", out); err != nil {
 			return err
 		}
 	}
 	if whole {
 		return nil
 	}
-	return s.openIssue(ctx, tx, c, newsroom.IssueArticle, out)
+	return s.openIssue(ctx, tx, c, newsroom.IssueArticle, why, out)
 }
 
-func (s *Store) openIssue(ctx context.Context, tx pgx.Tx, c *publicChange, kind string, out *newsroom.IssueOpened) error {
+// openIssue opens an issue; with why it is paused from the beginning.
+func (s *Store) openIssue(ctx context.Context, tx pgx.Tx, c *publicChange, kind, why string, out *newsroom.IssueOpened) error {
 	i := newsroom.Issue{ID: newsroom.NewID(), Kind: kind, ArticleID: c.articleID, N: c.n, Revision: c.revision, List: c.list, OpenedAt: s.now().UTC()}
 	tag, err := tx.Exec(ctx, sqlOpenIssue, args{
 		"id": i.ID, "kind": kind, "article": c.articleID, "n": c.n, "revision": c.revision, "list": c.list, "at": i.OpenedAt,
+		"why": why,
 	})
 	if err != nil || tag.RowsAffected() == 0 {
 		return err
@@ -177,22 +218,29 @@ const (
 	SELECT id FROM mail_issues WHERE kind = 'digest' AND items @> ARRAY[@article::text]
 	  AND (cardinality(revisions) = 0 OR revisions[array_position(items, @article)] < @revision)`
 	sqlDigestAgain = `
-	INSERT INTO mail_issues (id, kind, list, period, sections, items, readers, covers_from, covers_to, opened_at)
-	SELECT @again, kind, list, period || '/' || @article::text || '-' || @n::bigint, sections, items, readers, covers_from, covers_to, @at
-	FROM mail_issues WHERE id = @id ON CONFLICT DO NOTHING`
+	INSERT INTO mail_issues (id, kind, list, period, sections, items, readers, covers_from, covers_to, opened_at, status, why)
+	SELECT @again, kind, list, period || '/' || @article::text || '-' || @n::bigint, sections, items, readers, covers_from, covers_to, @at,
+	  CASE WHEN @why = '' THEN 'preparing' ELSE 'paused' END, @why
+	FROM mail_issues i WHERE id = @id AND EXISTS (SELECT FROM live_articles l WHERE l.article_id = ANY (i.items) AND l.public = 'live')
+	ON CONFLICT DO NOTHING`
 )
 
-// openDigestAgain opens the rest of a digest that was stopped for a correction: it is composed anew, for those who have not got it.
-func (s *Store) openDigestAgain(ctx context.Context, tx pgx.Tx, c *publicChange, i newsroom.Issue, out *newsroom.IssueOpened) error {
-	again := newsroom.NewID()
-	tag, err := tx.Exec(ctx, sqlDigestAgain, args{"again": again, "article": c.articleID, "n": c.n, "id": i.ID, "at": s.now().UTC()})
-	if err != nil {
-		return fmt.Errorf("open digest %s again: %w", i.ID, err)
+// openDigestAgain opens the rest of digest i as it stood before it was stopped, for a correction or without an article that readers
+// see no more: it is composed anew, for those who have not got it. One that was paused stays so. opened is false where nothing is left
+// to tell.
+func (s *Store) openDigestAgain(ctx context.Context, tx pgx.Tx, c *publicChange, i newsroom.Issue, out *newsroom.IssueOpened) (opened bool, err error) {
+	again, why := newsroom.NewID(), ""
+	if i.Status == newsroom.IssuePaused {
+		why = i.Why
 	}
-	if tag.RowsAffected() == 1 {
+	tag, err := tx.Exec(ctx, sqlDigestAgain, args{"again": again, "article": c.articleID, "n": c.n, "id": i.ID, "at": s.now().UTC(), "why": why})
+	if err != nil {
+		return false, fmt.Errorf("open digest %s again: %w", i.ID, err)
+	}
+	if opened = tag.RowsAffected() == 1; opened {
 		out.Issues = append(out.Issues, again)
 	}
-	return nil
+	return opened, nil
 }
 
 // stopRunning stops those of issues that are not finished. One that was stopped already, by the transaction that took its
@@ -221,21 +269,36 @@ const sqlRunningIssues = `
 	WHERE (i.article_id = @id OR (i.kind = 'digest' AND i.items @> ARRAY[@id]))
 	  AND i.status IN ('preparing', 'prepared', 'sending', 'paused') ORDER BY i.seq FOR UPDATE`
 
-// stopIssues stops whatever goes out about an article, within the transaction that takes it from the readers: no dot is given
-// to any of its mails after that commit.
-func (s *Store) stopIssues(ctx context.Context, tx pgx.Tx, articleID, why string) ([]string, error) {
+// stopIssues stops whatever goes out about an article, within the transaction that takes it from the readers as publication n: no dot
+// is given to any of its mails after that commit. The rest of a digest is opened anew without it.
+func (s *Store) stopIssues(ctx context.Context, tx pgx.Tx, articleID string, n int64, why string) ([]string, error) {
 	rows, _ := tx.Query(ctx, sqlRunningIssues, args{"id": articleID})
 	running, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (newsroom.Issue, error) { return scanIssue(row) })
 	if err != nil {
 		return nil, fmt.Errorf("running issues of article %s: %w", articleID, err)
 	}
 	var out newsroom.IssueOpened
-	err = s.stopRunning(ctx, tx, running, why, &out)
-	return out.Stopped, err
+	c := publicChange{articleID: articleID, n: n}
+	for _, i := range running {
+		own := why
+		if i.Kind == newsroom.IssueDigest {
+			again, err := s.openDigestAgain(ctx, tx, &c, i, &out)
+			if err != nil {
+				return nil, err
+			}
+			if again {
+				own = newsroom.StopRecomposed
+			}
+		}
+		if err := s.stopRunning(ctx, tx, []newsroom.Issue{i}, own, &out); err != nil {
+			return nil, err
+		}
+	}
+	return out.Stopped, nil
 }
 
 const (
-	sqlAbort = `UPDATE mail_issues SET status = 'aborted', why = @why, by_id = @by, finished_at = NULL WHERE id = @id`
+	sqlAbort = `UPDATE mail_issues SET status = 'aborted', why = @why, by_id = @by, finished_at = NULL, untold_at = @at WHERE id = @id`
 	// What is claimed may be on a connection: its dot is refused from here. What nobody has claimed cannot be claimed any more
 	// and is cancelled when the issue is closed.
 	sqlTakeBack = `
@@ -247,7 +310,7 @@ const (
 
 func (s *Store) abort(ctx context.Context, tx pgx.Tx, id, by, why string) error {
 	now := s.now().UTC()
-	if _, err := tx.Exec(ctx, sqlAbort, args{"id": id, "why": why, "by": by}); err != nil {
+	if _, err := tx.Exec(ctx, sqlAbort, args{"id": id, "why": why, "by": by, "at": now}); err != nil {
 		return fmt.Errorf("stop issue %s: %w", id, err)
 	}
 	if err := takeBack(ctx, tx, id, newsroom.DeliveryCancelled, now); err != nil {
@@ -279,9 +342,9 @@ const (
 	WHERE l.section_id = @list AND l.cadence = 'instant' AND l.since <= @opened
 	  AND NOT EXISTS (SELECT FROM subscribers s WHERE s.id = l.subscriber_id AND (s.state <> 'confirmed' OR s.email = ''))
 	  AND NOT EXISTS (SELECT FROM suppressions b JOIN subscribers s ON s.email_mac = b.email_mac WHERE s.id = l.subscriber_id)`
-	// A row of another issue about the article that reached its dot: the mail is there, or may be.
-	mayHaveGot = `EXISTS (SELECT FROM mail_deliveries d WHERE d.subscriber_id = l.subscriber_id AND d.issue_id = ANY (@others)
-	  AND d.state IN ('dot', 'sent', 'in_doubt', 'in_doubt_resent'))`
+	// A row of another issue about the article that reached its dot, be it before it is sent once more: the mail is there, or may be.
+	isOut      = `(d.resent OR d.state IN ('dot', 'sent', 'in_doubt', 'in_doubt_resent'))`
+	mayHaveGot = `EXISTS (SELECT FROM mail_deliveries d WHERE d.subscriber_id = l.subscriber_id AND d.issue_id = ANY (@others) AND ` + isOut + `)`
 
 	sqlRemainingCandidates = sqlCandidates + ` AND NOT ` + mayHaveGot
 	// A correction follows whoever got the wrong text, wherever it stood, and still has one of the lists that brought it.
@@ -289,8 +352,7 @@ const (
 	SELECT s.id, min(l.since) FROM subscribers s JOIN subscriptions l ON l.subscriber_id = s.id AND l.section_id = ANY (@lists)
 	WHERE s.state = 'confirmed' AND s.email <> ''
 	  AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)
-	  AND s.id IN (SELECT d.subscriber_id FROM mail_deliveries d WHERE d.issue_id = ANY (@others)
-	    AND d.state IN ('dot', 'sent', 'in_doubt', 'in_doubt_resent'))
+	  AND s.id IN (SELECT d.subscriber_id FROM mail_deliveries d WHERE d.issue_id = ANY (@others) AND ` + isOut + `)
 	GROUP BY s.id`
 )
 

@@ -63,23 +63,23 @@ const (
 	sqlResume = `
 	UPDATE mail_issues SET status = CASE WHEN prepared_at IS NULL THEN 'preparing' ELSE 'sending' END, why = '', by_id = @by,
 	  finished_at = NULL, counts = NULL WHERE id = @id`
-	sqlRevive     = `UPDATE mail_deliveries SET state = 'pending', done_at = NULL WHERE issue_id = @id AND state = 'cancelled'`
-	sqlStillShown = `SELECT EXISTS (SELECT FROM live_articles WHERE article_id = @id AND public = 'live' AND revision = @revision)`
+	sqlRevive = `UPDATE mail_deliveries SET state = 'pending', done_at = NULL WHERE issue_id = @id AND state = 'cancelled'`
+	// What a minor edit changed mails nobody, and keeps nobody from being mailed.
+	retold        = `(p.event = 'published' OR (p.event = 'corrected' AND p.kind <> 'minor'))`
+	sqlStillShown = `
+	SELECT EXISTS (SELECT FROM live_articles l WHERE l.article_id = @id AND l.public = 'live'
+	  AND NOT EXISTS (SELECT FROM publications p WHERE p.article_id = l.article_id AND p.revision > @revision AND ` + retold + `))`
 )
 
 // ResumeIssue goes on with an issue that was paused, or stopped: then what was cancelled goes out after all. newsroom.ErrConflict when
 // readers do not see that revision (any more), or the issue is over.
 func (s *Store) ResumeIssue(ctx context.Context, by newsroom.Person, issueID string) error {
 	return s.issueAct(ctx, by, issueID, "issue.resume", func(tx pgx.Tx, i newsroom.Issue) error {
-		if (i.Status != newsroom.IssuePaused && i.Status != newsroom.IssueAborted) || i.Counted(s.now()) {
+		if (i.Status != newsroom.IssuePaused && i.Status != newsroom.IssueAborted) || i.Replaced() || i.Counted(s.now()) {
 			return newsroom.ErrConflict
 		}
-		shown, err := s.stillShown(ctx, tx, i)
-		if err != nil {
+		if err := s.mustBeShown(ctx, tx, i); err != nil {
 			return err
-		}
-		if !shown {
-			return newsroom.ErrConflict
 		}
 		if _, err := tx.Exec(ctx, sqlRevive, args{"id": issueID}); err != nil {
 			return err
@@ -108,7 +108,8 @@ const (
 var retryable = []newsroom.DeliveryState{newsroom.DeliverySoft, newsroom.DeliveryExpired, newsroom.DeliveryHard, newsroom.DeliveryInDoubt}
 
 // RetryIssue offers the rows in state again at once, and returns how many; "" takes what was refused so far and what was given
-// up. A row whose address is suppressed stays unsent. newsroom.ErrConflict for a stopped issue or another state.
+// up. A row whose address is suppressed stays unsent. newsroom.ErrConflict for a stopped issue or another state, and when readers do not
+// see that revision (any more).
 func (s *Store) RetryIssue(ctx context.Context, by newsroom.Person, issueID string, state newsroom.DeliveryState) (n int, err error) {
 	states := []newsroom.DeliveryState{state}
 	if state == "" {
@@ -119,6 +120,9 @@ func (s *Store) RetryIssue(ctx context.Context, by newsroom.Person, issueID stri
 	err = s.issueAct(ctx, by, issueID, "issue.retry", func(tx pgx.Tx, i newsroom.Issue) error {
 		if i.Status == newsroom.IssueAborted || i.Status == newsroom.IssuePreparing || i.Counted(s.now()) {
 			return newsroom.ErrConflict
+		}
+		if err := s.mustBeShown(ctx, tx, i); err != nil {
+			return err
 		}
 		tag, err := tx.Exec(ctx, sqlRetryRows, args{"id": issueID, "states": states, "now": s.now().UTC()})
 		if err != nil {
@@ -133,7 +137,18 @@ func (s *Store) RetryIssue(ctx context.Context, by newsroom.Person, issueID stri
 	return n, err
 }
 
-// issueAct does what a person asks about an issue, under its lock and on record.
+// mustBeShown refuses with newsroom.ErrConflict where readers do not see (any more) what the issue tells.
+func (s *Store) mustBeShown(ctx context.Context, q querier, i newsroom.Issue) error {
+	shown, err := s.stillShown(ctx, q, i)
+	if err == nil && !shown {
+		err = newsroom.ErrConflict
+	}
+	return err
+}
+
+const sqlUntold = `UPDATE mail_issues SET untold_at = @at WHERE id = @id`
+
+// issueAct does what a person asks about an issue, under its lock and on record; its run is told of it, now or by the reconciliation.
 func (s *Store) issueAct(ctx context.Context, by newsroom.Person, issueID, action string, do func(pgx.Tx, newsroom.Issue) error) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		i, err := scanIssue(tx.QueryRow(ctx, sqlLockIssue, args{"id": issueID}))
@@ -141,6 +156,9 @@ func (s *Store) issueAct(ctx context.Context, by newsroom.Person, issueID, actio
 			return err
 		}
 		if err := do(tx, i); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, sqlUntold, args{"id": issueID, "at": s.now().UTC()}); err != nil {
 			return err
 		}
 		return s.adminAct(ctx, tx, by, action, map[string]any{"issue_id": issueID, "article_id": i.ArticleID})

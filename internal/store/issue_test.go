@@ -4,8 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
+	"time"
 
 	"toasoan/newsroom"
 )
@@ -143,23 +142,22 @@ func TestStoppedWithItsArticleIsStillNamed(t *testing.T) {
 	ctx := t.Context()
 	lease, rows := h.take(issue, 1)
 	h.publish("article00001", 1, 2, "withdrawn", "")
-	if err := h.tx(ctx, func(tx pgx.Tx) error {
-		stopped, err := h.stopIssues(ctx, tx, "article00001", "withdrawn")
-		if !slices.Equal(stopped, []string{issue}) {
-			t.Errorf("stopped %v", stopped)
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
 	if got := h.commit(ctx, h.entry(issue, rows[0], lease, newsroom.DeliveryDot)); got[0] != newsroom.DeliveryCancelled {
 		t.Errorf("dot after the stop: %v", got)
 	}
-	if out := h.mail("article00001", 2, "withdrawn", ""); !slices.Equal(out.Stopped, []string{issue}) {
-		t.Errorf("the run is not told: %+v", out)
+	for range 2 { // the event comes again while the run has not heard of it
+		if out := h.mail("article00001", 2, "withdrawn", ""); !slices.Equal(out.Stopped, []string{issue}) {
+			t.Errorf("the run is not told: %+v", out)
+		}
+	}
+	if open, err := h.OpenIssues(ctx, 10); err != nil || !slices.Equal(open, []string{issue}) {
+		t.Errorf("open %v, %v", open, err)
 	}
 	if _, err := h.CloseIssue(ctx, issue); err != nil {
 		t.Fatal(err)
+	}
+	if open, err := h.OpenIssues(ctx, 10); err != nil || len(open) != 0 {
+		t.Errorf("open once it is closed: %v, %v", open, err)
 	}
 	if why := h.text(`SELECT why FROM mail_issues`); why != "withdrawn" {
 		t.Errorf("stopped for %q", why)
@@ -189,5 +187,160 @@ func TestRetryOffersAgain(t *testing.T) {
 	}
 	if again := h.claim(issue, lease, 10); len(again) != 2 || again[0].Attempt != 0 {
 		t.Errorf("claimed %+v", again)
+	}
+}
+
+// What was asked is told to the run, also when nobody could reach it at that moment.
+func TestUntoldIssues(t *testing.T) {
+	t.Parallel()
+	h, issue := onePublished(t, 2)
+	ctx := t.Context()
+	untold := func() []newsroom.UntoldIssue {
+		t.Helper()
+		list, err := h.UntoldIssues(ctx, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	if list := untold(); len(list) != 0 {
+		t.Errorf("nobody asked anything: %v", list)
+	}
+	if err := h.PauseIssue(ctx, h.admin, issue); err != nil {
+		t.Fatal(err)
+	}
+	first := untold()
+	h.later(time.Second)
+	if err := h.ResumeIssue(ctx, h.admin, issue); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.IssueTold(ctx, first[0]); err != nil {
+		t.Fatal(err)
+	}
+	last := untold()
+	if len(first) != 1 || len(last) != 1 || last[0].ID != issue || !last[0].At.After(first[0].At) {
+		t.Fatalf("untold %v, then %v", first, last)
+	}
+	if err := h.IssueTold(ctx, last[0]); err != nil {
+		t.Fatal(err)
+	}
+	if list := untold(); len(list) != 0 {
+		t.Errorf("told, and still on the list: %v", list)
+	}
+}
+
+// A minor edit mails nobody, and keeps nobody from being mailed: what was paused before it goes on.
+func TestResumeAfterAMinorEdit(t *testing.T) {
+	t.Parallel()
+	h, issue := onePublished(t, 4)
+	ctx := t.Context()
+	h.sendAll(issue, 2)
+	if err := h.HoldIssue(ctx, issue, "gate:spf"); err != nil {
+		t.Fatal(err)
+	}
+	h.publish("article00001", 2, 2, "corrected", newsroom.ChangeMinor)
+	h.mail("article00001", 2, "corrected", newsroom.ChangeMinor)
+	if err := h.ResumeIssue(ctx, h.admin, issue); err != nil {
+		t.Error(err)
+	}
+	if err := h.PauseIssue(ctx, h.admin, issue); err != nil {
+		t.Fatal(err)
+	}
+	h.publish("article00001", 3, 3, "published", newsroom.ChangeNew) // another text
+	if err := h.ResumeIssue(ctx, h.admin, issue); !errors.Is(err, newsroom.ErrConflict) {
+		t.Errorf("what readers see no more is mailed on: %v", err)
+	}
+}
+
+// What was given up is not tried again once readers see another text, or none.
+func TestRetryOfWhatReadersSeeNoMore(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []string{"taken_down", "corrected"} {
+		h, issue := onePublished(t, 2)
+		ctx := t.Context()
+		lease, rows := h.take(issue, 2)
+		h.commit(ctx, h.entry(issue, rows[0], lease, newsroom.DeliveryExpired), h.entry(issue, rows[1], lease, newsroom.DeliveryDot))
+		h.commit(ctx, h.entry(issue, rows[1], lease, newsroom.DeliverySent))
+		if st, err := h.CloseIssue(ctx, issue); err != nil || st.Status != newsroom.IssueDone {
+			t.Fatalf("closed %+v, %v", st, err)
+		}
+		revision, kind := 1, newsroom.ChangeKind("")
+		if verb == "corrected" {
+			revision, kind = 2, newsroom.ChangeCorrection
+		}
+		h.publish("article00001", revision, 2, verb, kind)
+		h.mail("article00001", 2, verb, kind)
+		if n, err := h.RetryIssue(ctx, h.admin, issue, ""); n != 0 || !errors.Is(err, newsroom.ErrConflict) {
+			t.Errorf("%s: %d mails are tried again, %v", verb, n, err)
+		}
+	}
+}
+
+// Whoever paused or stopped an article's mail decides about its corrected text too; those who got the wrong one hear of it at once.
+func TestACorrectionDoesNotResume(t *testing.T) {
+	t.Parallel()
+	for how, stop := range map[string]func(h *mailHouse, issue string) error{
+		"stopped": func(h *mailHouse, issue string) error { return h.StopIssue(t.Context(), h.admin, issue) },
+		"paused":  func(h *mailHouse, issue string) error { return h.PauseIssue(t.Context(), h.admin, issue) },
+		"withdrawn": func(h *mailHouse, issue string) error {
+			h.publish("article00001", 1, 2, "withdrawn", "")
+			h.mail("article00001", 2, "withdrawn", "")
+			h.publish("article00001", 1, 3, "restored", "")
+			return nil
+		},
+		"running": func(*mailHouse, string) error { return nil },
+	} {
+		h, issue := onePublished(t, 5)
+		ctx := t.Context()
+		h.sendAll(issue, 3)
+		if err := stop(h, issue); err != nil {
+			t.Fatal(err)
+		}
+		h.publish("article00001", 2, 4, "corrected", newsroom.ChangeCorrection)
+		out := h.mail("article00001", 4, "corrected", newsroom.ChangeCorrection)
+		status := map[string]string{}
+		for _, id := range out.Issues {
+			status[h.text(`SELECT kind FROM mail_issues WHERE id = $1`, id)] = h.text(`SELECT status || why FROM mail_issues WHERE id = $1`, id)
+		}
+		want := "paused" + newsroom.HoldFormer
+		if how == "running" {
+			want = "preparing"
+		}
+		if status[newsroom.IssueCorrection] != "preparing" || status[newsroom.IssueArticle] != want {
+			t.Errorf("%s: opened %v", how, status)
+		}
+		if how == "running" {
+			continue
+		}
+		rest := h.text(`SELECT id FROM mail_issues WHERE kind = 'article' AND revision = 2`)
+		if err := h.ResumeIssue(ctx, h.admin, rest); err != nil {
+			t.Fatal(err)
+		}
+		if st := h.ready(rest); st.Counts.Candidates != 3 {
+			t.Errorf("%s: resumed for %+v", how, st.Counts)
+		}
+	}
+}
+
+// A doubt that the relay put off when it was sent once more may still have arrived: its reader gets the correction.
+func TestCorrectionReachesADoubtThatWasPutOff(t *testing.T) {
+	t.Parallel()
+	h, issue := onePublished(t, 2)
+	ctx := t.Context()
+	lease, rows := h.take(issue, 2)
+	h.commit(ctx, h.entry(issue, rows[0], lease, newsroom.DeliveryDot), h.entry(issue, rows[1], lease, newsroom.DeliveryDot))
+	h.commit(ctx, h.entry(issue, rows[1], lease, newsroom.DeliverySent))
+	lease, _ = h.take(issue, 2) // the first is in doubt
+	h.later(quarantine + time.Minute)
+	soft := h.entry(issue, h.claim(issue, lease, 2)[0], lease, newsroom.DeliverySoft)
+	soft.Next, soft.Code = new(h.now().Add(5*time.Minute)), 451
+	h.commit(ctx, soft)
+	h.publish("article00001", 2, 2, "corrected", newsroom.ChangeCorrection)
+	for _, id := range h.mail("article00001", 2, "corrected", newsroom.ChangeCorrection).Issues {
+		kind := h.text(`SELECT kind FROM mail_issues WHERE id = $1`, id)
+		told := h.value(`SELECT count(*) FROM mail_recipients WHERE issue_id = $1 AND subscriber_id = $2`, id, rows[0].SubscriberID) == 1
+		if told != (kind == newsroom.IssueCorrection) {
+			t.Errorf("the %s goes to who may have got the wrong text: %t", kind, told)
+		}
 	}
 }

@@ -12,8 +12,10 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/jackc/pgx/v5"
 	"toasoan/internal/secret"
 	"toasoan/internal/testkit"
+
 	"toasoan/newsroom"
 )
 
@@ -150,6 +152,15 @@ func (h *mailHouse) publish(article string, revision int, n int64, event string,
 	h.exec(`INSERT INTO publications (article_id, n, event, revision, kind, at) VALUES ($1, $2, $3, $4, $5, $6)`, article, n, event, revision, kind, now)
 	for _, effect := range newsroom.Effects(event, kind) {
 		h.exec(`INSERT INTO receipts (article_id, n, effect) VALUES ($1, $2, $3)`, article, n, effect)
+	}
+	if public == newsroom.PublicLive {
+		return
+	}
+	if err := h.tx(h.t.Context(), func(tx pgx.Tx) error { // as turn does
+		_, err := h.stopIssues(h.t.Context(), tx, article, n, event)
+		return err
+	}); err != nil {
+		h.t.Fatal(err)
 	}
 }
 

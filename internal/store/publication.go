@@ -147,7 +147,10 @@ const (
 	sqlOpenPublications = `
 	SELECT article_id, n FROM publications WHERE done_at IS NULL AND (article_id, n) > (@after, @after_n) ORDER BY article_id, n LIMIT @limit`
 	sqlOpenIssues = `
-	SELECT id FROM mail_issues WHERE status IN ('preparing', 'prepared', 'sending') ORDER BY seq LIMIT @limit`
+	SELECT id FROM mail_issues WHERE status IN ('preparing', 'prepared', 'sending') OR (status = 'aborted' AND finished_at IS NULL)
+	ORDER BY seq LIMIT @limit`
+	sqlUntoldIssues = `SELECT id, untold_at FROM mail_issues WHERE untold_at IS NOT NULL ORDER BY untold_at LIMIT @limit`
+	sqlIssueTold    = `UPDATE mail_issues SET untold_at = NULL WHERE id = @id AND untold_at = @at`
 )
 
 // OpenArticles lists articles behind id after that must have a run.
@@ -172,7 +175,7 @@ func (s *Store) OpenPublications(ctx context.Context, after string, afterN int64
 	return list, nil
 }
 
-// OpenIssues lists newsletters that are being prepared or sent.
+// OpenIssues lists newsletters that are being prepared or sent, or were stopped and are not closed yet.
 func (s *Store) OpenIssues(ctx context.Context, limit int) ([]string, error) {
 	rows, _ := s.db.Query(ctx, sqlOpenIssues, args{"limit": limit})
 	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
@@ -180,4 +183,22 @@ func (s *Store) OpenIssues(ctx context.Context, limit int) ([]string, error) {
 		return nil, fmt.Errorf("list open issues: %w", err)
 	}
 	return list, nil
+}
+
+// UntoldIssues lists newsletters that were paused, resumed, stopped or retried, and when: their runs may not have heard of it.
+func (s *Store) UntoldIssues(ctx context.Context, limit int) ([]newsroom.UntoldIssue, error) {
+	rows, _ := s.db.Query(ctx, sqlUntoldIssues, args{"limit": limit})
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[newsroom.UntoldIssue])
+	if err != nil {
+		return nil, fmt.Errorf("list untold issues: %w", err)
+	}
+	return list, nil
+}
+
+// IssueTold notes that an issue's run has heard what was asked at that moment; what was asked since stays untold.
+func (s *Store) IssueTold(ctx context.Context, u newsroom.UntoldIssue) error {
+	if _, err := s.db.Exec(ctx, sqlIssueTold, args{"id": u.ID, "at": u.At}); err != nil {
+		return fmt.Errorf("note that issue %s was told: %w", u.ID, err)
+	}
+	return nil
 }

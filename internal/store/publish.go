@@ -174,6 +174,6 @@ func (s *Store) turn(ctx context.Context, tx pgx.Tx, c *change) (shown int, err 
 		return shown, nil
 	}
 	c.out.Stop = true
-	_, err = s.stopIssues(ctx, tx, c.sit.Article.ID, string(c.public))
+	_, err = s.stopIssues(ctx, tx, c.sit.Article.ID, c.publish, string(c.public))
 	return shown, err
 }

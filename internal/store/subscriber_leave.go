@@ -13,17 +13,24 @@ import (
 	"toasoan/newsroom"
 )
 
-// A mail belongs to the list of its section, a digest to its sections at its cadence.
+// A mail belongs to the list of its section, a digest to its sections at its cadence. A correction belongs to whatever brought the wrong
+// text to this reader, which need not be the section that the article is in by now.
 const sqlLeaving = `
 	WITH mail AS (
-	  SELECT @subscriber::text AS subscriber_id, i.kind, CASE i.kind WHEN 'digest' THEN i.sections ELSE ARRAY[i.list] END AS lists,
+	  SELECT @subscriber::text AS subscriber_id, i.kind, CASE i.kind WHEN 'digest' THEN i.sections WHEN 'correction' THEN coalesce(
+	      (SELECT array_agg(DISTINCT o.list) FROM mail_deliveries d JOIN mail_issues o ON o.id = d.issue_id
+	        WHERE d.subscriber_id = @subscriber AND o.article_id = i.article_id AND o.kind = 'article'),
+	      (SELECT ARRAY[l.section_id] FROM subscriptions l WHERE l.subscriber_id = @subscriber AND l.section_id = i.list),
+	      (SELECT array_agg(DISTINCT told.id) FROM mail_deliveries d JOIN mail_issues o ON o.id = d.issue_id, unnest(o.sections) AS told (id)
+	        WHERE d.subscriber_id = @subscriber AND o.kind = 'digest' AND o.items @> ARRAY[i.article_id]),
+	      ARRAY[i.list]) ELSE ARRAY[i.list] END AS lists,
 	    CASE i.kind WHEN 'digest' THEN split_part(i.period, '/', 1) ELSE '' END AS cadence
 	  FROM mail_issues i WHERE i.id = @issue),
 	own AS (
 	  SELECT l.section_id = ANY (m.lists) AND m.cadence IN ('', l.cadence) AS of_it
 	  FROM mail m JOIN subscriptions l ON l.subscriber_id = m.subscriber_id)
-	SELECT m.subscriber_id, CASE WHEN m.kind = 'digest' THEN '' ELSE m.lists[1] END, m.cadence, m.lists, coalesce(s.state, 'erased'),
-	  EXISTS (SELECT FROM own WHERE of_it), (SELECT count(*)::int FROM own WHERE NOT of_it)
+	SELECT m.subscriber_id, CASE WHEN cardinality(m.lists) = 1 AND m.kind <> 'digest' THEN m.lists[1] ELSE '' END, m.cadence, m.lists,
+	  coalesce(s.state, 'erased'), EXISTS (SELECT FROM own WHERE of_it), (SELECT count(*)::int FROM own WHERE NOT of_it)
 	FROM mail m LEFT JOIN subscribers s ON s.id = m.subscriber_id`
 
 // sealChars of a derived token prove a leave link: 132 bits.

@@ -12,6 +12,9 @@ import (
 	"toasoan/newsroom"
 )
 
+// tellFor is how long a run may take to hear what was asked about its issue; the reconcile schedule tells it otherwise.
+const tellFor = 5 * time.Second
+
 // runStore is what people do about a mail run.
 type runStore interface {
 	DeliveryRows(ctx context.Context, issueID string, f newsroom.DeliveryFilter) (list []newsroom.DeliveryRow, next string, err error)
@@ -56,8 +59,10 @@ func (s *Server) postDeskIssue(w http.ResponseWriter, r *http.Request, me newsro
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(s.Dispatch.Deliver(ctx, id), s.Dispatch.StopDelivery(ctx, id)); err != nil {
-		s.Log.WarnContext(ctx, "mail run is told later", "issue_id", id, "error", err) // the reconcile schedule finds it
+	tell, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellFor) // what was asked stands, whoever closes the page
+	defer cancel()
+	if err := errors.Join(s.Dispatch.Deliver(tell, id), s.Dispatch.StopDelivery(tell, id)); err != nil {
+		s.Log.WarnContext(ctx, "mail run is told later", "issue_id", id, "error", err)
 	}
 	s.leaveFlash(w, "good", said, args...)
 	return see(w, r, to)

@@ -122,7 +122,7 @@ func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
 	}
 	v.Paused = d.Status == newsroom.IssuePaused
 	v.Halted = v.Paused || d.Status == newsroom.IssueAborted
-	v.Resumable = v.Halted && d.Why != newsroom.StopSuperseded && !d.Counted(s.Now())
+	v.Resumable = v.Halted && !d.Replaced() && !d.Counted(s.Now())
 	v.Running = !v.Halted && d.Status != newsroom.IssueDone
 	switch d.Status {
 	case "done":

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"toasoan/newsroom"
 )
@@ -55,6 +56,12 @@ func (s *Server) leavePage(w http.ResponseWriter, r *http.Request, l newsroom.Le
 		page.Section = site.Section(l.Section).Name(s.lang(r).Tag())
 	case l.Cadence != "":
 		page.Section = s.lang(r).T("cadence." + string(l.Cadence))
+	default:
+		names := make([]string, len(l.Lists))
+		for i, id := range l.Lists {
+			names[i] = site.Section(id).Name(s.lang(r).Tag())
+		}
+		page.Section = strings.Join(names, ", ")
 	}
 	return s.render(w, r, http.StatusOK, "leave", page)
 }
