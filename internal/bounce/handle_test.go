@@ -204,3 +204,29 @@ func TestEventsByHTTP(t *testing.T) {
 		t.Errorf("a whole mail: %q, %v", got, err)
 	}
 }
+
+// What the database can not even be asked for must not come back for ever: whichever way it comes, it is dealt with the first time.
+func TestWhatNoDatabaseTakesIsDealtWith(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, 1)
+	if got, err := h.TakeRaw(t.Context(), hostile()); got != "unknown" || err != nil {
+		t.Errorf("a report about such a name: %q, %v", got, err)
+	}
+	known := bytes.Replace(hostile(), []byte("From: "), []byte("To: b+"+token(0)+"@"+domain+"\r\nFrom: "), 1)
+	if got, err := h.TakeRaw(t.Context(), known); got != "taken" || err != nil {
+		t.Errorf("a report with such words: %q, %v", got, err)
+	}
+	bad := "\xff\xfe\x00" + strings.Repeat("5.1.1 ", 10_000)
+	for _, e := range []newsroom.BounceEvent{
+		{ID: bad, Type: "failed", MessageID: "<d.\xff\xfe.aa@x>", Recipient: bad, Status: bad, Diagnostic: bad},
+		{ID: bad, Type: "complaint", MessageID: "<l.\x00@x>", ReturnPath: bad},
+	} {
+		if got, err := h.TakeEvent(t.Context(), e); got != "unknown" || err != nil {
+			t.Errorf("%s: %q, %v", e.Type, got, err)
+		}
+	}
+	e := newsroom.BounceEvent{ID: bad, Type: "failed", ReturnPath: "b+" + token(0) + "@" + domain, Recipient: bad, Status: bad, Diagnostic: bad}
+	if got, err := h.TakeEvent(t.Context(), e); got != "taken" || err != nil {
+		t.Errorf("an event with such words: %q, %v", got, err)
+	}
+}

@@ -146,13 +146,16 @@ func (p *parser) returned(body []byte) {
 	p.named(header["message-id"])
 }
 
-// named keeps a Message-ID that may be ours.
+// named keeps a Message-ID that may be ours. Ours are printable ASCII; what the database could not even be asked for would come back
+// for ever, since a report is acknowledged only when it is dealt with.
 func (p *parser) named(id string) {
 	id = strings.Trim(strings.TrimSpace(id), "<>")
-	if (strings.HasPrefix(id, "d.") || strings.HasPrefix(id, "l.")) && len(id) < 300 && !strings.ContainsAny(id, " \x00") && len(p.ids) < 10 {
+	if (strings.HasPrefix(id, "d.") || strings.HasPrefix(id, "l.")) && len(id) < 300 && !strings.ContainsFunc(id, unprintable) && len(p.ids) < 10 {
 		p.ids = append(p.ids, id)
 	}
 }
+
+func unprintable(r rune) bool { return r <= ' ' || r > '~' }
 
 // judge says what the mail means. What is written for machines counts before what is written for people.
 func (p *parser) judge(header textproto.Header, null bool) Report {

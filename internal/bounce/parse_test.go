@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"toasoan/internal/inbox"
 	"toasoan/newsroom"
@@ -239,10 +240,21 @@ func TestHostileMails(t *testing.T) {
 	}
 }
 
+// hostile is a report whose every field holds what a database refuses: NULs, what is no UTF-8, values without end.
+func hostile() []byte {
+	bad := "\xff\xfe\x00" + strings.Repeat("dài ", 3000)
+	return []byte("From: MAILER-DAEMON@mail.vankhe.example\r\nMessage-ID: <r\xff\x00@mail.vankhe.example>\r\n" +
+		"MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n" +
+		"--x\r\nContent-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; a" + bad + "@x\r\nAction: failed\r\nStatus: 5.1.1" + bad +
+		"\r\nDiagnostic-Code: smtp; 550 5.1.1 " + bad + "\r\n\r\n--x\r\nContent-Type: message/rfc822\r\n\r\n" +
+		"Return-Path: <b+\xffdmv2gk3tforxw2idun5wxa4tb\x00@" + domain + ">\r\nMessage-ID: <d.\xff\xfe.aa@x>\r\n\r\n--x--\r\n")
+}
+
 func FuzzParse(f *testing.F) {
 	for _, raw := range corpus(f) {
 		f.Add(raw)
 	}
+	f.Add(hostile())
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		r := Parse(inbox.Mail{Raw: raw}, domain)
 		switch {
@@ -254,6 +266,8 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("said %q", r.Said)
 		case r.Status != "" && statusIn(r.Status) != r.Status, r.Kind != "" && len(r.Report) != 32:
 			t.Errorf("status %q, identity %x", r.Status, r.Report)
+		case !utf8.ValidString(r.Said) || slices.ContainsFunc(r.MessageIDs, func(id string) bool { return strings.ContainsFunc(id, unprintable) }):
+			t.Errorf("the database refuses %q or %q", r.Said, r.MessageIDs)
 		}
 		for _, token := range r.Tokens {
 			if !Own("b+"+token+"@"+domain, domain) {
