@@ -117,7 +117,7 @@ const sqlKeepBounce = `
 func (s *Store) keep(ctx context.Context, tx pgx.Tx, about reported, b newsroom.Bounce) (bool, error) {
 	tag, err := tx.Exec(ctx, sqlKeepBounce, args{
 		"issue": about.issue, "subscriber": about.subscriber, "letter": about.letter, "kind": b.Kind, "report": b.Report, "at": s.now().UTC(),
-		"via": b.Via, "status": firstRunes(b.Status, 20), "code": b.Code, "said": firstRunes(text.Line(b.Said), 300),
+		"via": b.Via, "status": firstRunes(b.Status, 20), "code": b.Code, "said": b.Said,
 	})
 	return tag.RowsAffected() == 1, err
 }
@@ -150,6 +150,7 @@ func (s *Store) mailBounced(ctx context.Context, tx pgx.Tx, about reported, b ne
 	if err := tx.QueryRow(ctx, sqlReportedMail, args{"issue": about.issue, "subscriber": about.subscriber}).Scan(&email); err != nil {
 		return false, notFound(err)
 	}
+	b.Said = saidAbout(b, email)
 	if b.Kind == newsroom.BounceHard && elsewhere(b.Recipient, email) {
 		b.Kind = newsroom.BounceSoft // where the mail was forwarded to does not exist: the address itself does
 	}
@@ -180,6 +181,15 @@ func (s *Store) mailBounced(ctx context.Context, tx pgx.Tx, about reported, b ne
 	return true, err
 }
 
+// saidAbout is a report's words without the names of its recipient and of whom the mail went to. Where nobody knows any more who that
+// was, no words are kept.
+func saidAbout(b newsroom.Bounce, email string) string {
+	if email == "" {
+		return ""
+	}
+	return firstRunes(text.HideName(text.HideName(text.Line(b.Said), email), b.Recipient), 300)
+}
+
 // elsewhere reports whether a report is about another address than the mail went to.
 func elsewhere(recipient, email string) bool {
 	return recipient != "" && email != "" && text.EmailKey(recipient) != text.EmailKey(email)
@@ -200,7 +210,7 @@ func (s *Store) uncount(ctx context.Context, tx pgx.Tx, about reported, b newsro
 	var was newsroom.DeliveryState
 	err := tx.QueryRow(ctx, sqlMailBounced, args{
 		"issue": about.issue, "subscriber": about.subscriber, "state": string(to), "at": s.now().UTC(), "code": b.Code,
-		"status": firstRunes(b.Status, 20), "said": firstRunes(text.Line(b.Said), 300),
+		"status": firstRunes(b.Status, 20), "said": b.Said,
 	}).Scan(&was)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
@@ -269,14 +279,24 @@ func (s *Store) guardComplaints(ctx context.Context, tx pgx.Tx, issue newsroom.I
 	return s.alert(ctx, tx, "complaints/"+issue.ID, "complaints", map[string]any{"issue_id": issue.ID, "complaints": complaints, "sent": sent})
 }
 
-const sqlLetterBounced = `
+const (
+	sqlLetterAddress = `
+	SELECT coalesce(u.email, s.email, '') FROM letters l LEFT JOIN users u ON u.id = l.user_id LEFT JOIN subscribers s ON s.id = l.subscriber_id
+	WHERE l.id = @id`
+	sqlLetterBounced = `
 	UPDATE letters SET state = @state, next_attempt = NULL, done_at = coalesce(done_at, @at), smtp_stage = 'bounce', smtp_code = @code,
 	  enhanced = @status, reply = @said
 	WHERE id = @id AND state IN ('dot', 'sent', 'in_doubt', 'in_doubt_resent')`
+)
 
 // letterBounced acts on a report about a letter; false: it was there already. Whom the newsroom's work waits for must not be cut off
 // by a report: somebody is told instead.
 func (s *Store) letterBounced(ctx context.Context, tx pgx.Tx, about reported, b newsroom.Bounce) (bool, error) {
+	var email string
+	if err := tx.QueryRow(ctx, sqlLetterAddress, args{"id": about.letter}).Scan(&email); err != nil {
+		return false, notFound(err)
+	}
+	b.Said = saidAbout(b, email)
 	if taken, err := s.keep(ctx, tx, about, b); err != nil || !taken {
 		return false, err
 	}
@@ -287,7 +307,7 @@ func (s *Store) letterBounced(ctx context.Context, tx pgx.Tx, about reported, b 
 		}
 		if _, err := tx.Exec(ctx, sqlLetterBounced, args{
 			"id": about.letter, "state": string(to), "at": s.now().UTC(), "code": b.Code, "status": firstRunes(b.Status, 20),
-			"said": firstRunes(text.Line(b.Said), 300),
+			"said": b.Said,
 		}); err != nil {
 			return false, err
 		}
