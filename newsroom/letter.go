@@ -185,4 +185,5 @@ type Recipient struct {
 	PrefsURL     string
 	VERP         string
 	Attempt      int
+	Code         int // SMTP code of its last result, 0 none
 }

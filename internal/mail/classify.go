@@ -13,7 +13,7 @@ import (
 // Outcome is what a reply, or its absence, means for a mail and for the work that goes on.
 type Outcome struct {
 	State    newsroom.DeliveryState // sent, soft, hard, in_doubt, or pending: nobody tried, no copy can exist
-	Last     int                    // soft: refused this often it becomes hard; 0: only the time decides
+	Last     int                    // soft: refused this often, and the last two times for good, it becomes hard; 0: only the time decides
 	Suppress bool                   // the address does not exist
 	Slow     bool                   // the relay asks for less …
 	Domain   bool                   // … of what goes to this one domain
@@ -21,7 +21,7 @@ type Outcome struct {
 	Alert    string                 // what a person should know of: relay_auth, relay_tls, sender_refused, content_refused; ""
 }
 
-// softThenStop is how often a mail is offered again that was refused for good, but not because of its address.
+// softThenStop is how often a mail is offered that is refused for good, but not because of its address.
 const softThenStop = 3
 
 // Classify judges by where the conversation ended and what the relay said there. failed nil means the dot was answered
@@ -32,6 +32,9 @@ func Classify(failed *StepError) Outcome {
 	}
 	if failed.Reply.Code == 0 {
 		return silence(failed)
+	}
+	if !failed.Reply.refuses() {
+		return muddle(failed.Stage)
 	}
 	code, enhanced := failed.Reply.Code, failed.Reply.Enhanced
 	slow := code == 421 || code/100 == 4 && strings.HasPrefix(enhanced, "4.7.")
@@ -69,6 +72,15 @@ func silence(failed *StepError) Outcome {
 	default:
 		return Outcome{State: newsroom.DeliveryPending}
 	}
+}
+
+// muddle is an answer that neither accepts nor refuses, such as a 354 behind the dot: what the relay made of the mail nobody knows
+// there; before the dot it can have made nothing of it.
+func muddle(stage Stage) Outcome {
+	if stage == StageDot {
+		return Outcome{State: newsroom.DeliveryInDoubt}
+	}
+	return Outcome{State: newsroom.DeliverySoft}
 }
 
 // refusal is a 5xx.
@@ -152,8 +164,8 @@ func (r Retry) Next(refusals int) (wait time.Duration, ok bool) {
 	return wait, sum <= r.Stop
 }
 
-// settle turns an outcome into what the ledger keeps, for a mail that had attempt results before.
-func (o Outcome) settle(e Entry, failed *StepError, attempt int, retry Retry, doubt time.Duration) Entry {
+// settle turns an outcome into what the ledger keeps, for a mail that had attempt results before, the last of them with code before.
+func (o Outcome) settle(e Entry, failed *StepError, attempt, before int, retry Retry, doubt time.Duration) Entry {
 	e.State, e.Suppress = o.State, o.Suppress
 	if failed != nil {
 		e.Stage = string(failed.Stage)
@@ -163,7 +175,7 @@ func (o Outcome) settle(e Entry, failed *StepError, attempt int, retry Retry, do
 	case newsroom.DeliverySoft:
 		wait, again := retry.Next(attempt + 1)
 		switch {
-		case o.Last > 0 && attempt+1 >= o.Last:
+		case o.Last > 0 && attempt+1 >= o.Last && before/100 == 5:
 			e.State = newsroom.DeliveryHard
 		case !again:
 			e.State = newsroom.DeliveryExpired

@@ -288,8 +288,8 @@ func (c *Conn) envelopeReplies(m Message) *StepError {
 	return c.body(m)
 }
 
-// gone reports that the connection is of no use after the failure: broken, or closed by the relay (421).
-func (e *StepError) gone() bool { return e.Err != nil || e.Reply.Code == 421 }
+// gone reports that the connection is of no use after the failure: broken, closed by the relay (421), or out of step.
+func (e *StepError) gone() bool { return e.Err != nil || e.Reply.Code == 421 || !e.Reply.refuses() }
 
 func first(failures ...*StepError) *StepError {
 	for _, f := range failures {

@@ -91,6 +91,8 @@ func (c *Conn) wholeReplies(reset bool) *StepError {
 		case e == nil:
 		case e.Err != nil:
 			return broken(refused, e.Err)
+		case !e.Reply.refuses():
+			return broken(refused, e)
 		case refused == nil:
 			refused = e
 		}

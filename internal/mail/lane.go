@@ -280,6 +280,7 @@ func (l *lane) unlessEnded(ctx context.Context, err error) {
 
 // done holds the result of a dot, or of a dot that was permitted and not sent. false: the lane ends.
 func (l *lane) done(ctx context.Context, r *parcel, failed *StepError) bool {
+	failed = failed.about(r.Email)
 	outcome := Classify(failed)
 	if failed != nil {
 		l.note(ctx, r, outcome, failed)
@@ -304,6 +305,7 @@ func (l *lane) done(ctx context.Context, r *parcel, failed *StepError) bool {
 
 // refused deals with a mail that did not come to its dot. false: the lane ends.
 func (l *lane) refused(ctx context.Context, r *parcel, failed *StepError) bool {
+	failed = failed.about(r.Email)
 	outcome := Classify(failed)
 	if ctx.Err() != nil {
 		l.conn.Abort()
@@ -337,7 +339,7 @@ func (l *lane) refused(ctx context.Context, r *parcel, failed *StepError) bool {
 func (l *lane) hold(outcome Outcome, r *parcel, failed *StepError) {
 	r.leave()
 	entry := Entry{IssueID: l.issue.id, SubscriberID: r.SubscriberID, Lease: l.lease, At: l.c.o.Now()}
-	l.held = append(l.held, outcome.settle(entry, failed, r.Attempt, l.c.o.Waits.Retry, l.c.resendAfter()))
+	l.held = append(l.held, outcome.settle(entry, failed, r.Attempt, r.Code, l.c.o.Waits.Retry, l.c.resendAfter()))
 }
 
 // note logs and alerts what a person should know of.

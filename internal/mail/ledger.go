@@ -28,7 +28,7 @@ type Ledger interface {
 	// become `claimed`; a row that was `in_doubt` is marked as resent for ever. Whoever left or was suppressed since the
 	// freeze becomes `suppressed` instead, an address that was erased too; of an aborted issue every open row becomes
 	// `cancelled`; of a paused issue nothing is taken. Recipient.Attempt counts the results the row had before (soft
-	// refusals and doubts). No rows and no error: nothing is due, or lease is no longer the newest.
+	// refusals and doubts), Recipient.Code is the last one's. No rows and no error: nothing is due, or lease is no longer the newest.
 	Claim(ctx context.Context, issueID string, chunk int, lease int64, limit int, now time.Time) ([]newsroom.Recipient, error)
 
 	// Chunk counts the rows of the chunk as they stand, and says when the next waiting one is due (nil: none waits for a
@@ -94,6 +94,7 @@ type LetterLease = struct {
 	View    newsroom.LetterView
 	Lease   int64
 	Attempt int // results it had before: soft refusals and doubts
+	Code    int // of the last of them; 0 none
 	State   newsroom.DeliveryState
 	Next    *time.Time
 }

@@ -153,7 +153,7 @@ func (m *memory) Claim(_ context.Context, id string, chunk int, lease int64, lim
 			r.state = newsroom.DeliverySuppressed
 			continue
 		}
-		r.state, r.lease, r.r.Attempt = newsroom.DeliveryClaimed, lease, r.attempt
+		r.state, r.lease, r.r.Attempt, r.r.Code = newsroom.DeliveryClaimed, lease, r.attempt, r.last.Code
 		if list = append(list, r.r); len(list) == limit {
 			break
 		}
@@ -218,7 +218,7 @@ func (m *memory) LeaseLetter(_ context.Context, id string, now time.Time, resend
 	case r.state == newsroom.DeliveryInDoubt && due:
 		r.state, r.resent = newsroom.DeliveryClaimed, true
 	}
-	return LetterLease{View: r.view, Lease: r.lease, Attempt: r.attempt, State: r.state, Next: r.next}, nil
+	return LetterLease{View: r.view, Lease: r.lease, Attempt: r.attempt, Code: r.last.Code, State: r.state, Next: r.next}, nil
 }
 
 func (m *memory) Commit(_ context.Context, entries []Entry) ([]newsroom.DeliveryState, error) {

@@ -86,6 +86,9 @@ func TestClassify(t *testing.T) {
 		{"4xx at the dot", &StepError{Stage: StageDot, Reply: reply(451, "4.3.0 later")}, Outcome{State: newsroom.DeliverySoft}},
 		{"spam", &StepError{Stage: StageDot, Reply: reply(554, "5.7.1 spam")}, Outcome{State: newsroom.DeliveryHard, Alert: "content_refused"}},
 		{"full at the dot", &StepError{Stage: StageDot, Reply: reply(552, "5.2.2 full")}, Outcome{State: newsroom.DeliverySoft, Last: 3}},
+		{"354 to the dot", &StepError{Stage: StageDot, Reply: reply(354, "go on")}, Outcome{State: newsroom.DeliveryInDoubt}},
+		{"354 to the recipient", &StepError{Stage: StageRcpt, Reply: reply(354, "go on")}, Outcome{State: newsroom.DeliverySoft}},
+		{"250 to data", &StepError{Stage: StageData, Reply: reply(250, "ok")}, Outcome{State: newsroom.DeliverySoft}},
 		{"silence after the dot", &StepError{Stage: StageDot, Err: io.EOF}, Outcome{State: newsroom.DeliveryInDoubt}},
 		{"cannot be made", &StepError{Stage: StageCompose, Err: io.EOF}, Outcome{State: newsroom.DeliveryHard, Alert: "cannot_compose"}},
 	} {
@@ -100,9 +103,15 @@ func TestSoftThenStop(t *testing.T) {
 	o := Outcome{State: newsroom.DeliverySoft, Last: 3}
 	at := time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)
 	for attempt, want := range []newsroom.DeliveryState{newsroom.DeliverySoft, newsroom.DeliverySoft, newsroom.DeliveryHard} {
-		e := o.settle(Entry{At: at}, &StepError{Stage: StageRcpt, Reply: Reply{Code: 554}}, attempt, DefaultRetry, 0)
+		e := o.settle(Entry{At: at}, &StepError{Stage: StageRcpt, Reply: Reply{Code: 554}}, attempt, 554, DefaultRetry, 0)
 		if e.State != want || e.Suppress || (e.Next == nil) != (want == newsroom.DeliveryHard) {
 			t.Errorf("attempt %d: %+v", attempt, e)
+		}
+	}
+	for _, before := range []int{451, 0} { // put off, or in doubt: no refusal for good
+		e := o.settle(Entry{At: at}, &StepError{Stage: StageRcpt, Reply: Reply{Code: 552}}, 2, before, DefaultRetry, 0)
+		if e.State != newsroom.DeliverySoft || e.Next == nil {
+			t.Errorf("after a %d: %+v", before, e)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"toasoan/internal/text"
 )
 
 // Stage is a point of the conversation with the relay; the text is kept in the ledger.
@@ -32,8 +34,11 @@ const (
 type Reply struct {
 	Code     int    // 0: nothing
 	Enhanced string // RFC 3463: "5.1.1"; "" none
-	Text     string // one line without addresses, at most 300 characters
+	Text     string // one line without addresses, at most 300 characters; it may still hold the recipient's name (StepError.about)
 }
+
+// refuses reports a 4xx or 5xx: whatever else comes where a 2xx is due says neither yes nor no.
+func (r Reply) refuses() bool { return r.Code/100 == 4 || r.Code/100 == 5 }
 
 // StepError is a step that did not succeed: refused (Reply) or broken (Err).
 type StepError struct {
@@ -50,6 +55,16 @@ func (e *StepError) Error() string {
 }
 
 func (e *StepError) Unwrap() error { return e.Err }
+
+// about is e without the name of the recipient, which relays like to repeat: neither ledger nor alerts nor logs keep it.
+func (e *StepError) about(recipient string) *StepError {
+	if e == nil || e.Reply.Text == "" {
+		return e
+	}
+	kept := *e
+	kept.Reply.Text = text.HideName(e.Reply.Text, recipient)
+	return &kept
+}
 
 const (
 	maxReplyText  = 300
@@ -117,22 +132,22 @@ func readReply(in *bufio.Reader) (Reply, error) {
 			}
 			return Reply{}, err
 		}
-		text := strings.TrimRight(string(line), "\r\n")
-		if len(text) < 3 || strings.Trim(text[:3], "0123456789") != "" || text[0] < '2' || text[0] > '5' {
+		said := strings.TrimRight(string(line), "\r\n")
+		if len(said) < 3 || strings.Trim(said[:3], "0123456789") != "" || said[0] < '2' || said[0] > '5' {
 			return Reply{}, errReply
 		}
-		this := int(text[0]-'0')*100 + int(text[1]-'0')*10 + int(text[2]-'0')
+		this := int(said[0]-'0')*100 + int(said[1]-'0')*10 + int(said[2]-'0')
 		if code != 0 && this != code {
 			return Reply{}, errReply
 		}
 		code = this
 		switch {
-		case len(text) == 3:
+		case len(said) == 3:
 			return newReply(code, words), nil
-		case text[3] == ' ':
-			return newReply(code, join(words, text[4:])), nil
-		case text[3] == '-':
-			words = join(words, text[4:])
+		case said[3] == ' ':
+			return newReply(code, join(words, said[4:])), nil
+		case said[3] == '-':
+			words = join(words, said[4:])
 		default:
 			return Reply{}, errReply
 		}

@@ -121,7 +121,7 @@ const (
 	  state = CASE WHEN due.wanted THEN 'claimed' WHEN d.resent OR due.was = 'in_doubt' THEN 'in_doubt' ELSE 'suppressed' END,
 	  done_at = CASE WHEN due.wanted THEN NULL ELSE @now END, first_at = coalesce(d.first_at, @now)
 	FROM due WHERE d.issue_id = due.issue_id AND d.subscriber_id = due.subscriber_id
-	RETURNING d.state, d.subscriber_id, d.name, d.email, coalesce(d.since, d.date), d.message_id, d.date, d.verp, d.attempt, d.key_version, due.prefs_version`
+	RETURNING d.state, d.subscriber_id, d.name, d.email, coalesce(d.since, d.date), d.message_id, d.date, d.verp, d.attempt, d.smtp_code, d.key_version, due.prefs_version`
 )
 
 // Claim takes up to limit rows of the chunk for lease and returns them with their tokens, by subscriber id. Who left or was
@@ -155,7 +155,7 @@ func (s *Store) Claim(ctx context.Context, issueID string, chunk int, lease int6
 			var r newsroom.Recipient
 			var leaveVersion, prefsVersion int
 			_, err := pgx.ForEachRow(rows, []any{
-				&state, &r.SubscriberID, &r.Name, &r.Email, &r.Since, &r.MessageID, &r.Date, &r.VERP, &r.Attempt, &leaveVersion, &prefsVersion,
+				&state, &r.SubscriberID, &r.Name, &r.Email, &r.Since, &r.MessageID, &r.Date, &r.VERP, &r.Attempt, &r.Code, &leaveVersion, &prefsVersion,
 			}, func() error {
 				if taken++; state == newsroom.DeliveryClaimed {
 					r.Since, r.Date = r.Since.UTC(), r.Date.UTC()

@@ -15,6 +15,7 @@ type letterLease = struct {
 	View    newsroom.LetterView
 	Lease   int64
 	Attempt int
+	Code    int
 	State   newsroom.DeliveryState
 	Next    *time.Time
 }
@@ -45,7 +46,7 @@ func (s *Store) LeaseLetter(ctx context.Context, letterID string, now time.Time,
 		if err != nil {
 			return err
 		}
-		out.State, out.Attempt, out.Next, out.Lease = l.state, l.attempt, l.next, l.lease
+		out.State, out.Attempt, out.Code, out.Next, out.Lease = l.state, l.attempt, l.code, l.next, l.lease
 		waits := l.state == newsroom.DeliverySoft || l.state == newsroom.DeliveryInDoubt
 		switch {
 		case l.state == newsroom.DeliveryDot:

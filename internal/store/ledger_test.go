@@ -112,7 +112,7 @@ func TestCommitGrantsAndSettlesOnce(t *testing.T) {
 		t.Errorf("claimed %d rows again", len(again))
 	}
 	h.later(time.Minute)
-	if again := h.claim(issue, lease, 5); len(again) != 1 || again[0].SubscriberID != rows[2].SubscriberID || again[0].Attempt != 1 {
+	if again := h.claim(issue, lease, 5); len(again) != 1 || again[0].SubscriberID != rows[2].SubscriberID || again[0].Attempt != 1 || again[0].Code != 451 {
 		t.Errorf("after the wait: %+v", again)
 	}
 }

@@ -26,7 +26,7 @@ type letterRow struct {
 	data                                   letterData
 	date                                   time.Time
 	state                                  newsroom.DeliveryState
-	attempt                                int
+	attempt, code                          int
 	lease                                  int64
 	dotAt, next                            *time.Time
 	resent                                 bool
@@ -53,13 +53,13 @@ type letterData struct {
 
 const sqlLetter = `
 	SELECT id, kind, coalesce(user_id, ''), coalesce(subscriber_id, ''), coalesce(article_id, ''), coalesce(ask_id, ''), data, message_id,
-	  verp, date, state, attempt, lease, dot_at, next_attempt, resent
+	  verp, date, state, attempt, lease, dot_at, next_attempt, resent, smtp_code
 	FROM letters WHERE id = @id`
 
 func scanLetter(row pgx.Row) (l letterRow, err error) {
 	var data []byte
 	if err = row.Scan(&l.id, &l.kind, &l.userID, &l.subscriberID, &l.articleID, &l.askID, &data, &l.messageID,
-		&l.verp, &l.date, &l.state, &l.attempt, &l.lease, &l.dotAt, &l.next, &l.resent); err != nil {
+		&l.verp, &l.date, &l.state, &l.attempt, &l.lease, &l.dotAt, &l.next, &l.resent, &l.code); err != nil {
 		return l, notFound(err)
 	}
 	return l, json.Unmarshal(data, &l.data)
