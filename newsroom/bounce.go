@@ -78,6 +78,18 @@ func TooManyComplaints(complaints, sent int) bool {
 	return complaints >= ComplaintLeast && float64(complaints) >= ComplaintShare*float64(sent)
 }
 
+// Mails refused for good pause an issue from more than this share of those looked at, of which there are at least so many or as good as.
+const (
+	HardShare  = 0.05
+	HardSample = 500
+)
+
+// TooManyHard reports whether too many of an issue's last mails were refused for good: also the fewer than HardSample mails of a short
+// issue have to hold as many as that sample would.
+func TooManyHard(hard, sent int) bool {
+	return float64(hard) > HardShare*float64(max(sent, HardSample))
+}
+
 // BounceGroup is how many reports of one kind and reason came back about an issue.
 type BounceGroup struct {
 	Kind   BounceKind

@@ -157,28 +157,39 @@ func (s *Store) mailBounced(ctx context.Context, tx pgx.Tx, about reported, b ne
 	if taken, err := s.keep(ctx, tx, about, b); err != nil || !taken {
 		return false, err
 	}
+	refused := false
 	if b.Kind.Failed() {
-		if err := s.uncount(ctx, tx, about, b); err != nil {
+		if refused, err = s.uncount(ctx, tx, about, b); err != nil {
 			return false, err
 		}
 	}
-	if u.ID == "" { // the person is gone from the books
-		return true, nil
+	if u.ID != "" { // otherwise the person is gone from the books
+		if err := s.holdAgainst(ctx, tx, u, issue, b.Kind, limit); err != nil {
+			return false, err
+		}
 	}
-	switch b.Kind { //nolint:exhaustive // the others say nothing about the person
+	if refused {
+		err = s.guardHard(ctx, tx, issue, about.subscriber)
+	}
+	return true, err
+}
+
+// holdAgainst does what a report means for the person whom the mail went to.
+func (s *Store) holdAgainst(ctx context.Context, tx pgx.Tx, u sub, issue newsroom.Issue, kind newsroom.BounceKind, limit newsroom.BounceLimit) (err error) {
+	switch kind { //nolint:exhaustive // the others say nothing about the person
 	case newsroom.BounceHard:
 		err = s.suppress(ctx, tx, u.mac, scopeAll, suppressedHard)
 	case newsroom.BounceSoft:
 		var failed int
 		since := s.now().UTC().AddDate(0, 0, -limit.Days)
-		err = tx.QueryRow(ctx, sqlSoftIssues, args{"subscriber": about.subscriber, "since": since}).Scan(&failed)
+		err = tx.QueryRow(ctx, sqlSoftIssues, args{"subscriber": u.ID, "since": since}).Scan(&failed)
 		if err == nil && limit.Issues > 0 && failed >= limit.Issues {
 			err = s.suppress(ctx, tx, u.mac, scopeBulk, suppressedSoft)
 		}
 	case newsroom.BounceComplaint:
 		err = s.complained(ctx, tx, u, issue)
 	}
-	return true, err
+	return err
 }
 
 // saidAbout is a report's words without the names of its recipient and of whom the mail went to. Where nobody knows any more who that
@@ -201,40 +212,38 @@ const (
 )
 
 // uncount moves a mail that came back to where the equation of its issue has it, in the closed issue's counts too. What has not
-// reached its dot stays as it is.
-func (s *Store) uncount(ctx context.Context, tx pgx.Tx, about reported, b newsroom.Bounce) error {
+// reached its dot stays as it is. refused: it counts as refused for good from now on.
+func (s *Store) uncount(ctx context.Context, tx pgx.Tx, about reported, b newsroom.Bounce) (refused bool, err error) {
 	to := newsroom.DeliveryHard
 	if strings.HasPrefix(b.Status, "4.") {
 		to = newsroom.DeliveryExpired // given up elsewhere
 	}
 	var was newsroom.DeliveryState
-	err := tx.QueryRow(ctx, sqlMailBounced, args{
+	err = tx.QueryRow(ctx, sqlMailBounced, args{
 		"issue": about.issue, "subscriber": about.subscriber, "state": string(to), "at": s.now().UTC(), "code": b.Code,
 		"status": firstRunes(b.Status, 20), "said": b.Said,
 	}).Scan(&was)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
 	if err != nil {
-		return err
+		return false, ignoreNotFound(notFound(err))
 	}
+	refused = to == newsroom.DeliveryHard
 	var counts *newsroom.IssueCounts
 	if err := tx.QueryRow(ctx, sqlLockedCounts, args{"id": about.issue}).Scan(&counts); err != nil || counts == nil {
-		return err
+		return refused, err
 	}
 	if was == newsroom.DeliverySent {
 		counts.Sent--
 	} else {
 		counts.InDoubt--
 	}
-	if to == newsroom.DeliveryExpired {
-		counts.Expired++
-	} else {
+	if refused {
 		counts.Hard++
+	} else {
+		counts.Expired++
 	}
 	counts.Bounced++
 	_, err = tx.Exec(ctx, sqlKeepCounts, args{"id": about.issue, "counts": toJSON(counts)})
-	return err
+	return refused, err
 }
 
 // complained ends a subscription without a word, since the reader calls our mails spam, and pauses an issue of which too many say so.
@@ -253,30 +262,6 @@ func (s *Store) complained(ctx context.Context, tx pgx.Tx, u sub, issue newsroom
 		return err
 	}
 	return s.guardComplaints(ctx, tx, issue)
-}
-
-const (
-	sqlComplaints = `
-	SELECT (SELECT count(DISTINCT subscriber_id)::int FROM bounces WHERE issue_id = @id AND kind = 'complaint'),
-	  (SELECT count(*)::int FROM mail_deliveries WHERE issue_id = @id AND dot_at IS NOT NULL),
-	  EXISTS (SELECT FROM alerts WHERE id = 'complaints/' || @id)`
-)
-
-// guardComplaints pauses an issue the first time too many of its readers complain. A person may resume it; it is not paused for
-// this again.
-func (s *Store) guardComplaints(ctx context.Context, tx pgx.Tx, issue newsroom.Issue) error {
-	var complaints, sent int
-	var told bool
-	if err := tx.QueryRow(ctx, sqlComplaints, args{"id": issue.ID}).Scan(&complaints, &sent, &told); err != nil {
-		return fmt.Errorf("complaints of issue %s: %w", issue.ID, err)
-	}
-	if told || !newsroom.TooManyComplaints(complaints, sent) {
-		return nil
-	}
-	if err := s.pause(ctx, tx, issue.ID, "", "complaints"); err != nil {
-		return err
-	}
-	return s.alert(ctx, tx, "complaints/"+issue.ID, "complaints", map[string]any{"issue_id": issue.ID, "complaints": complaints, "sent": sent})
 }
 
 const (

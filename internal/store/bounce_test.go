@@ -232,6 +232,70 @@ func TestComplaintEndsTheSubscriptionAndTooManyPauseTheIssue(t *testing.T) {
 	}
 }
 
+// A relay that takes everything says nothing of dead addresses: what comes back pauses the issue while it goes out, once, with one alert.
+func TestTooManyMailsThatComeBackPauseTheIssue(t *testing.T) {
+	t.Parallel()
+	h, issue := onePublished(t, 120)
+	rows := h.deliver(issue, 100)
+	standing := func() string { return h.text(`SELECT status || ' ' || why FROM mail_issues WHERE id = $1`, issue) }
+	alerts := func() int {
+		return h.value(`SELECT count(*) FROM alerts WHERE code = 'hard_failures' AND cleared_at IS NULL`)
+	}
+	for k, r := range rows[:25] {
+		h.bounce(report(newsroom.BounceHard, r, "5.1.1", fmt.Sprint(k)), newsroom.BounceTaken)
+		h.bounce(report(newsroom.BounceHard, r, "5.1.1", fmt.Sprint(k)), newsroom.BounceAgain)
+		h.bounce(report(newsroom.BounceHard, r, "5.1.1", fmt.Sprint(k, "another report of it")), newsroom.BounceTaken)
+	}
+	h.bounce(report(newsroom.BounceSoft, rows[99], "4.4.7", "given up elsewhere"), newsroom.BounceTaken)
+	if got := standing(); got != "sending " || alerts() != 0 {
+		t.Fatalf("25 of 100 make it %q with %d alerts: five in a hundred of a sample of 500 are not more than that", got, alerts())
+	}
+	h.bounce(report(newsroom.BounceHard, rows[25], "5.1.1", "26"), newsroom.BounceTaken)
+	if got := standing(); got != "paused hard_failures" || alerts() != 1 {
+		t.Fatalf("26 of 100 make it %q with %d alerts", got, alerts())
+	}
+	if n := h.value(`SELECT count(*) FROM mail_deliveries WHERE state = 'claimed'`); n != 0 {
+		t.Errorf("%d rows may still go out", n)
+	}
+	h.bounce(report(newsroom.BounceHard, rows[26], "5.1.1", "27"), newsroom.BounceTaken)
+	if err := h.ResumeIssue(t.Context(), h.admin, issue); err != nil {
+		t.Fatal(err)
+	}
+	for k, r := range rows[27:60] {
+		h.bounce(report(newsroom.BounceHard, r, "5.1.1", fmt.Sprint("more", k)), newsroom.BounceTaken)
+	}
+	if got := standing(); got != "sending " || alerts() != 1 {
+		t.Errorf("after a person resumed it: %q with %d alerts", got, alerts())
+	}
+}
+
+// Of a finished issue there is nothing to pause.
+func TestMailsOfAFinishedIssueThatComeBack(t *testing.T) {
+	t.Parallel()
+	h, issue, rows := sentTo(t, 40)
+	if st, err := h.CloseIssue(t.Context(), issue); err != nil || st.Status != newsroom.IssueDone {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	for k, r := range rows {
+		h.bounce(report(newsroom.BounceHard, r, "5.1.1", fmt.Sprint(k)), newsroom.BounceTaken)
+	}
+	if got := h.text(`SELECT status FROM mail_issues`); got != newsroom.IssueDone || h.value(`SELECT count(*) FROM alerts`) != 0 {
+		t.Errorf("it is %s, %d alerts", got, h.value(`SELECT count(*) FROM alerts`))
+	}
+}
+
+func TestTooManyHard(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		hard, sent int
+		want       bool
+	}{{0, 0, false}, {1, 1, false}, {25, 25, false}, {26, 26, true}, {25, 500, false}, {26, 500, true}, {26, 1000, false}, {50, 1000, false}, {51, 1000, true}} {
+		if got := newsroom.TooManyHard(c.hard, c.sent); got != c.want {
+			t.Errorf("%d of %d: %v", c.hard, c.sent, got)
+		}
+	}
+}
+
 func TestTooManyComplaints(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

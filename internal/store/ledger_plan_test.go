@@ -32,3 +32,21 @@ func TestACommitLooksItsRowsUp(t *testing.T) {
 		t.Errorf("the plan is\n%s", plan)
 	}
 }
+
+// A report that a mail came back looks at that mail's chunk alone: in a storm of them each would otherwise read the whole issue.
+func TestAReportReadsOneChunk(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	h.exec(`INSERT INTO mail_issues (id, kind, list, period, status, opened_at) SELECT 'i' || k, 'digest', 'kinh-te', k, 'sending', now() FROM generate_series(1, 2) k`)
+	h.exec(`INSERT INTO mail_deliveries (issue_id, subscriber_id, chunk_no, email, state, key_version, message_id, date, dot_at)
+	  SELECT 'i' || k % 2 + 1, 's' || k, k / 2000, 'x', 'sent', 1, 'd', now(), now() FROM generate_series(1, 40000) k`)
+	h.exec(`ANALYZE mail_deliveries`)
+	found, _ := h.db.Query(t.Context(), "EXPLAIN "+sqlHardNearby, args{"id": "i1", "subscriber": "s20000"})
+	lines, err := pgx.CollectRows(found, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan := strings.Join(lines, "\n"); !strings.Contains(plan, "chunk_no_idx") || strings.Contains(plan, "Seq Scan") {
+		t.Errorf("the plan is\n%s", plan)
+	}
+}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"toasoan/internal/config"
+	"toasoan/internal/mail"
+	"toasoan/internal/secret"
 	"toasoan/newsroom"
 )
 
@@ -114,6 +118,21 @@ func TestCommitGrantsAndSettlesOnce(t *testing.T) {
 	h.later(time.Minute)
 	if again := h.claim(issue, lease, 5); len(again) != 1 || again[0].SubscriberID != rows[2].SubscriberID || again[0].Attempt != 1 || again[0].Code != 451 {
 		t.Errorf("after the wait: %+v", again)
+	}
+}
+
+// The configuration refuses an address that leaves a link no room; what it lets through fits, also after many keys.
+func TestTheLongestAddressFitsIntoALeaveLink(t *testing.T) {
+	t.Parallel()
+	for version, most := range map[int]int{1: mail.MaxLeaveURL - 1, 36*36 - 1: mail.MaxLeaveURL} {
+		ring, err := secret.NewRing(map[int][]byte{version: bytes.Repeat([]byte{7}, secret.KeySize)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := (&Store{keys: ring}).leaveToken(newsroom.NewID(), newsroom.NewID(), version)
+		if n := config.MaxURL + len("/huy/") + len(token); n != most {
+			t.Errorf("key %d: %d octets, want %d", version, n, most)
+		}
 	}
 }
 
