@@ -103,3 +103,16 @@ func TestACertificateHasItsKey(t *testing.T) {
 		t.Errorf("%+v, %v", c.Mail, err)
 	}
 }
+
+// Every leave link of a newsletter begins with the address: one that is too long would fail each mail, one by one.
+func TestALongAddressIsRefusedWithItsLimit(t *testing.T) {
+	t.Parallel()
+	fits := "https://" + strings.Repeat("x", MaxURL-len("https://.vn")) + ".vn"
+	if c, err := load(t, map[string]string{"TOASOAN_URL": fits + "/"}); err != nil || c.URL.String() != fits {
+		t.Errorf("%d characters: %v", len(fits), err)
+	}
+	_, err := load(t, map[string]string{"TOASOAN_URL": "https://x" + fits[len("https://"):]})
+	if err == nil || !strings.Contains(err.Error(), "TOASOAN_URL") || !strings.Contains(err.Error(), "has 65 characters, want at most 64") {
+		t.Errorf("65 characters: %v", err)
+	}
+}

@@ -37,7 +37,7 @@ func (s setting) usage() string {
 // settings is the table: whoever adds a setting adds a row, and docker-compose.yml is held against it by a test.
 var settings = []setting{
 	{"TOASOAN_LISTEN", "127.0.0.1:8080", "address the portal listens on", false, address(func(c *Config) *string { return &c.Listen })},
-	{"TOASOAN_URL", "", "public base URL, as readers and mailed links see it (default http://LISTEN)", false, baseURL},
+	{"TOASOAN_URL", "", "public base URL, as readers and mailed links see it, at most 64 characters (default http://LISTEN)", false, baseURL},
 	{"TOASOAN_DATA", "./data", "folder of everything that the embedded servers keep", false, text(func(c *Config) *string { return &c.Data })},
 	{"TOASOAN_DEMO", "1", "1: `run` loads demo content into an empty database; 0: the first start asks for unit and admin", false, toggle(func(c *Config) *bool { return &c.Demo })},
 	{"TOASOAN_INSTALL", "0", "1: `run` brings PostgreSQL onto a machine that has none: Debian's package as root or with passwordless sudo, else a download", false, toggle(func(c *Config) *bool { return &c.Install })},
@@ -180,6 +180,9 @@ func sender(field func(*Config) *string) func(*Config, string) error {
 	}
 }
 
+// MaxURL is the most octets of TOASOAN_URL: a leave link is that and up to 56 more, and mail headers carry 120 (mail.MaxLeaveURL).
+const MaxURL = 64
+
 func baseURL(c *Config, v string) error {
 	if v == "" {
 		return nil
@@ -189,6 +192,9 @@ func baseURL(c *Config, v string) error {
 		return errors.New("want http(s)://host without a path")
 	}
 	u.Path = ""
+	if n := len(u.String()); n > MaxURL {
+		return fmt.Errorf("has %d characters, want at most %d: the leave link in a newsletter's header has room for no more", n, MaxURL)
+	}
 	c.URL = u
 	return nil
 }
