@@ -186,7 +186,7 @@ func (a *app) courier() (*mail.Courier, error) {
 		return nil, err
 	}
 	return mail.NewCourier(a.store, composer, relay, mail.Options{
-		Connections: c.Mail.Connections, Rate: c.Mail.Rate, Window: c.Mail.Window, Hold: c.Mail.InDoubt == "hold", Log: a.log, Alert: a.alert,
+		Connections: c.Mail.Connections, Rate: c.Mail.Rate, Window: c.Mail.Window, Hold: c.Mail.InDoubt == "hold", Log: a.log, Alert: a.alert, Settle: a.settle,
 		Waits: mail.DefaultWaits().Scaled(float64(c.TimeScale)),
 	}), nil
 }

@@ -65,6 +65,15 @@ func (a *app) gate() (*deliverability.Gate, error) {
 	}), nil
 }
 
+// settle closes an alert of the courier's whose trouble has gone by itself.
+func (a *app) settle(ctx context.Context, code string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := a.store.SettleAlert(ctx, "mail/"+code); err != nil {
+		a.log.WarnContext(ctx, "alert not settled", "error", fmt.Errorf("alert %s: %w", code, err))
+	}
+}
+
 // alert puts what the courier cannot mend itself before the operator; the same trouble is one row.
 func (a *app) alert(ctx context.Context, code string, detail map[string]string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -23,6 +23,7 @@ type Options struct {
 	Now           func() time.Time                                                 // the clock of what is written; nil: the wall clock
 	Log           *slog.Logger                                                     // nil: none
 	Alert         func(ctx context.Context, code string, detail map[string]string) // what a person should know of; nil: log only
+	Settle        func(ctx context.Context, code string)                           // an alert's trouble has gone by itself; nil: nobody hears of it
 
 	// Failpoint is called at each step of the protocol: claimed, rendered, loaded, granted, dotted, committed. A fault
 	// drill kills the process in it.
@@ -78,8 +79,9 @@ func NewCourier(ledger Ledger, composer *Composer, relay *Relay, o Options) *Cou
 		ledger: ledger, composer: composer, o: o,
 	}
 	c.limits = newLimits(c)
-	c.bulk = newPool(&carried, o.Waits, c.limits.seats, c.limits.most)
-	c.tx = newPool(&carried, o.Waits, newSeats(nil, 0), func() int { return o.TxConnections })
+	there := &reach{relay: &carried, after: o.Waits.Away, alert: c.alert, settle: o.Settle}
+	c.bulk = newPool(there, o.Waits, c.limits.seats, c.limits.most)
+	c.tx = newPool(there, o.Waits, newSeats(nil, 0), func() int { return o.TxConnections })
 	c.books.bulk = &scribe{ledger: ledger, log: o.Log, waits: o.Waits}
 	c.books.tx = &scribe{ledger: ledger, log: o.Log, waits: o.Waits}
 	return c
@@ -297,7 +299,7 @@ func (c *Courier) issue(ctx context.Context, id string) (*issue, error) {
 // tally watches the last outcomes of an issue for a list that nobody should be mailing.
 type tally struct {
 	mu   sync.Mutex
-	last [500]bool // true: refused for good
+	last [newsroom.HardSample]bool // true: refused for good
 	seen int
 	hard int
 }
@@ -315,9 +317,9 @@ func (t *tally) add(hard bool) bool {
 	if hard {
 		t.hard++
 	}
-	if t.hard*20 <= len(t.last) {
+	if !newsroom.TooManyHard(t.hard, len(t.last)) {
 		return false
 	}
-	t.last, t.seen, t.hard = [500]bool{}, 0, 0
+	t.last, t.seen, t.hard = [newsroom.HardSample]bool{}, 0, 0
 	return true
 }

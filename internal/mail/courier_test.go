@@ -796,3 +796,36 @@ func TestAnOldPermissionIsNotUsed(t *testing.T) {
 	}
 	b.holds(t)
 }
+
+// What is wrong with every mail of an issue, such as a leave link that is too long, stops it and is told; one reader's bad address is
+// neither.
+func TestMailsThatCannotBeComposedPauseTheIssue(t *testing.T) {
+	t.Parallel()
+	for name, offers := range map[string]setting{"plain": func(*smtpfake.Options, *Options) {}, "pipelining": pipelining, "chunking": chunking} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var operator told
+			b := setup(t, offers, func(_ *smtpfake.Options, o *Options) {
+				o.Alert, o.Connections, o.Window = operator.tell, 1, 4
+			})
+			id := b.issue(t, 100, 100)
+			for i := range 100 {
+				r := &b.ledger.rows[fmt.Sprintf("%s/s%06d", id, i)].r
+				switch {
+				case i == 5:
+					r.Email = "not an address"
+				case i >= 20:
+					r.LeaveURL = "https://" + strings.Repeat("x", MaxLeaveURL) + ".vn/huy/"
+				}
+			}
+			out := b.send(t, id, 0)
+			if out.Pause != "hard_failures" || out.Counts.Hard != 26 || out.Counts.Sent != 19 {
+				t.Errorf("%+v", out)
+			}
+			told := slices.Compact(operator.alerts)
+			if !slices.Equal(told, []string{"cannot_compose", "hard_failures"}) || len(operator.alerts) != 26 {
+				t.Errorf("told %v", operator.alerts)
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"toasoan/internal/text"
 	"toasoan/newsroom"
 )
 
@@ -163,14 +164,20 @@ func (l *lane) next(ctx context.Context) (following, bool) {
 	return following{r, m}, ok
 }
 
-// render makes the mail; one that cannot be made is refused for good, alone.
+// render makes the mail; one that cannot be made is refused for good, alone, and counts like one that the relay refused: what is wrong
+// with all of them stops the issue.
 func (l *lane) render(ctx context.Context, r *parcel) (Message, bool) {
 	l.flip = (l.flip + 1) % len(l.bufs)
 	m, err := l.issue.master.splice(l.bufs[l.flip], r.Recipient)
 	if err != nil {
 		failed := &StepError{Stage: StageCompose, Err: err}
-		l.c.o.Log.WarnContext(ctx, "newsletter cannot be composed", "issue_id", l.issue.id, "subscriber_id", r.SubscriberID, "error", err)
-		l.hold(Outcome{State: newsroom.DeliveryHard}, r, failed)
+		outcome := Classify(failed)
+		if _, bad := errors.AsType[*text.EmailError](err); bad {
+			outcome.Alert = "" // one reader's address is no trouble of the operator's
+		}
+		l.note(ctx, r, outcome, failed)
+		l.hold(outcome, r, failed)
+		l.judge(ctx, outcome, r) // where it stops the issue, nobody takes another row
 		return Message{}, false
 	}
 	if l.c.composer.signer == nil {

@@ -13,6 +13,7 @@ const mostMails = 100
 // pool keeps the connections of one lane. A seat is the right to use one; there are as many connections as seats at most.
 type pool struct {
 	relay *Relay
+	reach *reach
 	waits Waits
 	seats *seats
 	most  func() int    // seats
@@ -28,8 +29,8 @@ type pool struct {
 	stopped bool
 }
 
-func newPool(relay *Relay, waits Waits, seats *seats, most func() int) *pool {
-	return &pool{relay: relay, waits: waits, seats: seats, most: most, left: make(chan struct{}, 64)}
+func newPool(reach *reach, waits Waits, seats *seats, most func() int) *pool {
+	return &pool{relay: reach.relay, reach: reach, waits: waits, seats: seats, most: most, left: make(chan struct{}, 64)}
 }
 
 // sit waits for a seat.
@@ -104,9 +105,11 @@ func (p *pool) get(ctx context.Context) (conn *Conn, reused bool, err error) {
 	if err != nil {
 		if ctx.Err() == nil {
 			p.backOff()
+			p.reach.failed(ctx, err)
 		}
 		return nil, false, err
 	}
+	p.reach.reached(ctx)
 	p.mu.Lock()
 	p.failed, p.openAt = 0, time.Time{}
 	p.mu.Unlock()

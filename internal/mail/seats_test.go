@@ -88,7 +88,7 @@ func TestExactlyTheSurplusIsTold(t *testing.T) {
 // One helper makes room for each chunk that waits, and nobody else.
 func TestOneHelperLeavesForEachWhoWaits(t *testing.T) {
 	t.Parallel()
-	p := newPool(nil, Waits{}, newSeats(nil, 0), func() int { return 4 })
+	p := newPool(&reach{}, Waits{}, newSeats(nil, 0), func() int { return 4 })
 	for range 4 {
 		if err := p.sit(t.Context()); err != nil {
 			t.Fatal(err)
@@ -119,7 +119,7 @@ func TestOneHelperLeavesForEachWhoWaits(t *testing.T) {
 func TestWhoWasToldToLeaveLeaves(t *testing.T) {
 	t.Parallel()
 	most := 3
-	p := newPool(nil, Waits{}, newSeats(nil, 0), func() int { return most })
+	p := newPool(&reach{}, Waits{}, newSeats(nil, 0), func() int { return most })
 	j := &job{c: &Courier{bulk: p}}
 	first, second, third := &lane{job: j}, &lane{job: j}, &lane{job: j}
 	for range 3 {

@@ -15,6 +15,7 @@ type Waits struct {
 	Flush      time.Duration // for the last results when the work is stopped
 	Again      time.Duration // before a failed commit or dial is repeated, doubled each time
 	AgainMost  time.Duration
+	Away       time.Duration // a relay that nobody reaches for longer is put before the operator
 	Beat       time.Duration // heartbeats
 	Ease       time.Duration // after slowing down, before the rate rises by a tenth
 	Follow     time.Duration // a changed setting is followed this soon; seats at the relay are renewed as often
@@ -26,7 +27,7 @@ func DefaultWaits() Waits {
 	return Waits{
 		Limits: DefaultLimits, Retry: DefaultRetry, Quarantine: 15 * time.Minute, Guard: 30 * time.Second,
 		Budget: 10 * time.Minute, Idle: time.Minute, Hold: 250 * time.Millisecond, Commit: 15 * time.Second,
-		Flush: 30 * time.Second, Again: 250 * time.Millisecond, AgainMost: 30 * time.Second, Beat: 5 * time.Second, Ease: time.Minute,
+		Flush: 30 * time.Second, Again: 250 * time.Millisecond, AgainMost: 30 * time.Second, Away: 5 * time.Minute, Beat: 5 * time.Second, Ease: time.Minute,
 		Follow: time.Second, Seat: 10 * time.Second,
 	}
 }
@@ -39,7 +40,7 @@ func (w Waits) Scaled(scale float64) Waits {
 	shorten := func(d time.Duration) time.Duration { return max(time.Duration(float64(d)/scale), time.Millisecond) }
 	for _, d := range []*time.Duration{
 		&w.Limits.Dial, &w.Limits.Command, &w.Limits.Body, &w.Limits.Dot, &w.Limits.Grace, &w.Retry.Stop, &w.Quarantine, &w.Guard,
-		&w.Budget, &w.Idle, &w.Hold, &w.Flush, &w.Again, &w.AgainMost, &w.Beat, &w.Ease,
+		&w.Budget, &w.Idle, &w.Hold, &w.Flush, &w.Again, &w.AgainMost, &w.Away, &w.Beat, &w.Ease,
 	} {
 		*d = shorten(*d)
 	}
