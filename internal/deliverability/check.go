@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/mail"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -25,7 +26,7 @@ type Resolver interface {
 type Settings struct {
 	From     string       // sender of newsletters: "Name <address>" or an address
 	FromTx   string       // sender of letters; "" the same
-	Bounce   string       // domain of the envelopes; "" the sender's
+	Bounce   string       // domain of the envelopes; "" each sender's own
 	Domain   string       // d= of our DKIM signatures; "" the sender's
 	Selector string       // s= of them; "" the relay signs
 	Key      []byte       // PEM of the private key; nil: the relay signs
@@ -79,24 +80,61 @@ func Check(ctx context.Context, dns Resolver, s Settings) ([]Finding, error) {
 	if why := exempt(s, from); why != "" {
 		return []Finding{{Check: "sender", State: Exempt, Said: why}}, nil
 	}
-	c := checker{Settings: s, dns: dns, from: from, tx: tx, bounce: lower(s.Bounce), signs: lower(s.Domain)}
-	if c.bounce == "" {
-		c.bounce = from
-	}
+	c := checker{Settings: s, dns: dns, from: from, signs: lower(s.Domain)}
+	c.uses(from)
+	c.uses(tx)
 	if c.signs == "" {
 		c.signs = from
 	}
 	c.learnAddresses(ctx)
-	return []Finding{c.spf(ctx), c.dkim(ctx), c.dmarc(ctx), c.ptr(ctx), c.mx(ctx), c.tls(ctx)}, nil
+	return []Finding{
+		each(c.envelopes, func(domain string) Finding { return c.spf(ctx, domain) }), c.dkim(ctx),
+		each(c.senders, func(one sender) Finding { return c.dmarc(ctx, one) }), c.ptr(ctx),
+		each(c.envelopes, func(domain string) Finding { return c.mx(ctx, domain) }), c.tls(ctx),
+	}, nil
+}
+
+// sender is a From domain and the domain of the envelopes that its mails leave in.
+type sender struct{ from, envelope string }
+
+// uses notes a From domain once, with its envelopes' domain once.
+func (c *checker) uses(from string) {
+	one := sender{from, lower(c.Bounce)}
+	if one.envelope == "" {
+		one.envelope = from
+	}
+	if !slices.Contains(c.senders, one) {
+		c.senders = append(c.senders, one)
+	}
+	if !slices.Contains(c.envelopes, one.envelope) {
+		c.envelopes = append(c.envelopes, one.envelope)
+	}
+}
+
+// each looks at several of a kind: what fails counts before what could not be looked at, and where all is well all of it is said.
+func each[T any](list []T, look func(T) Finding) Finding {
+	var all Finding
+	for i, one := range list {
+		f := look(one)
+		switch {
+		case i == 0, f.State == Failed && all.State != Failed, f.State == Unknown && all.State == Passed:
+			all = f
+		case f.State == Passed && all.State == Passed:
+			all.Said += "; " + f.Said
+		}
+	}
+	return all
 }
 
 // checker is one look.
 type checker struct {
 	Settings
-	dns                     Resolver
-	from, tx, bounce, signs string // domains
-	addresses               []netip.Addr
-	guessed                 bool // addresses are the relay's own: it may send from others
+	dns         Resolver
+	from, signs string // domains
+	senders     []sender
+	envelopes   []string // domains
+	addresses   []netip.Addr
+	guessed     bool // addresses are the relay's own: it may send from others
 }
 
 // reserved are the domains that never reach a receiver (RFC 2606, RFC 6761).

@@ -220,6 +220,53 @@ func TestAlignment(t *testing.T) {
 	}
 }
 
+// Without BOUNCE_DOMAIN letters leave in envelopes of their own sender's domain: they are judged by that, newsletters by theirs.
+func TestEachSenderHasItsOwnEnvelope(t *testing.T) {
+	t.Parallel()
+	world := func() (Settings, zone) {
+		s, z := good(t)
+		s.FromTx, s.Bounce, s.Selector, s.Key = "duyet@khac.gov.vn", "", "", nil
+		for _, domain := range []string{"vankhe.gov.vn", "khac.gov.vn"} {
+			z.txt[domain] = []string{"v=spf1 ip4:203.0.113.25 -all"}
+			z.txt["_dmarc."+domain] = []string{"v=DMARC1; p=reject; aspf=s"}
+			z.mx[domain] = "mail.vankhe.gov.vn."
+		}
+		return s, z
+	}
+	s, z := world()
+	found := looked(t, s, z)
+	for _, name := range []string{"spf", "dmarc", "mx"} {
+		if f := found[name]; f.State != Passed || !strings.Contains(f.Said, "khac.gov.vn") || !strings.Contains(f.Said, "vankhe.gov.vn") {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	for name, domain := range map[string]string{"spf": "khac.gov.vn", "mx": "khac.gov.vn", "dmarc": "khac.gov.vn"} {
+		s, z := world()
+		switch name {
+		case "spf":
+			delete(z.txt, domain)
+		case "mx":
+			delete(z.mx, domain)
+		case "dmarc":
+			z.away = map[string]bool{"_dmarc.vankhe.gov.vn": true} // one without an answer hides no fault of the other
+			delete(z.txt, "_dmarc."+domain)
+		}
+		for _, f := range looked(t, s, z) {
+			if (f.State == Failed) != (f.Check == name) || f.Check == name && !strings.Contains(f.Record, domain) {
+				t.Errorf("%s is missing: %+v", name, f)
+			}
+		}
+	}
+	// With one, all envelopes are of that domain, which counts for its own alone.
+	s, z = world()
+	s.Bounce = "thu.vankhe.gov.vn"
+	z.txt["_dmarc.vankhe.gov.vn"] = []string{"v=DMARC1; p=reject"}
+	found = looked(t, s, z)
+	if f := found["dmarc"]; f.State != Failed || !strings.Contains(f.Said, "khac.gov.vn") || found["spf"].State != Passed || found["mx"].State != Passed {
+		t.Errorf("%+v", found)
+	}
+}
+
 func TestEd25519Key(t *testing.T) {
 	t.Parallel()
 	public, private, err := ed25519.GenerateKey(rand.Reader)

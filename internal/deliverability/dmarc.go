@@ -6,24 +6,9 @@ import (
 	"strings"
 )
 
-// dmarc looks for the policy of each sender's domain and whether an envelope or signature of ours counts for it (RFC 7489).
-func (c *checker) dmarc(ctx context.Context) Finding {
-	domains := []string{c.from}
-	if c.tx != c.from {
-		domains = append(domains, c.tx)
-	}
-	var said []string
-	for _, domain := range domains {
-		f := c.dmarcOf(ctx, domain)
-		if f.State != Passed {
-			return f
-		}
-		said = append(said, f.Said)
-	}
-	return Finding{Check: "dmarc", State: Passed, Said: strings.Join(said, "; ")}
-}
-
-func (c *checker) dmarcOf(ctx context.Context, from string) Finding {
+// dmarc looks for the policy of a sender's domain and whether an envelope or signature of ours counts for it (RFC 7489).
+func (c *checker) dmarc(ctx context.Context, one sender) Finding {
+	from := one.from
 	name := "_dmarc." + from
 	records, err := c.txt(ctx, name, "v=DMARC1")
 	if err == nil && len(records) == 0 && organizational(from) != from {
@@ -48,17 +33,17 @@ func (c *checker) dmarcOf(ctx context.Context, from string) Finding {
 		failed.Said, failed.Do = "the DMARC policy of "+from+" has no p=none, quarantine or reject", "mend the record"
 		return failed
 	}
-	byEnvelope := aligned(from, c.bounce, policy["aspf"])
+	byEnvelope := aligned(from, one.envelope, policy["aspf"])
 	bySignature := len(c.Key) > 0 && aligned(from, c.signs, policy["adkim"])
 	switch {
 	case byEnvelope && bySignature:
 		return Finding{Check: "dmarc", State: Passed, Said: from + " has DMARC; envelope and signature count for it"}
 	case byEnvelope:
-		return Finding{Check: "dmarc", State: Passed, Said: from + " has DMARC; the envelope (" + c.bounce + ") counts for it, no signature of ours does"}
+		return Finding{Check: "dmarc", State: Passed, Said: from + " has DMARC; the envelope (" + one.envelope + ") counts for it, no signature of ours does"}
 	case bySignature:
 		return Finding{Check: "dmarc", State: Passed, Said: from + " has DMARC; the signature (" + c.signs + ") counts for it, the envelope does not"}
 	default:
-		failed.Said = "neither the envelope (" + c.bounce + ") nor a signature of ours counts for " + from
+		failed.Said = "neither the envelope (" + one.envelope + ") nor a signature of ours counts for " + from
 		failed.Do = "let BOUNCE_DOMAIN or DKIM_DOMAIN be " + from + " or below " + organizational(from)
 		return failed
 	}

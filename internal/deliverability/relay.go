@@ -55,20 +55,20 @@ func (c *checker) confirmed(ctx context.Context, ip netip.Addr) (string, error) 
 	return "", nil
 }
 
-// mx wants the domain of the envelopes to take mail: bounces come back there.
-func (c *checker) mx(ctx context.Context) Finding {
-	found, err := c.dns.LookupMX(ctx, c.bounce)
+// mx wants an envelope's domain to take mail: bounces come back there.
+func (c *checker) mx(ctx context.Context, domain string) Finding {
+	found, err := c.dns.LookupMX(ctx, domain)
 	if err != nil && !notThere(err) {
 		return dnsAway("mx", err)
 	}
 	for _, one := range found {
 		if host := strings.TrimSuffix(one.Host, "."); host != "" {
-			return Finding{Check: "mx", State: Passed, Said: "bounces to " + c.bounce + " are taken by " + host}
+			return Finding{Check: "mx", State: Passed, Said: "bounces to " + domain + " are taken by " + host}
 		}
 	}
 	return Finding{
-		Check: "mx", State: Failed, Said: c.bounce + " takes no mail: bounces and complaints are lost",
-		Do: "publish the server that takes them", Record: c.bounce + ". MX 10 mail." + organizational(c.bounce) + ".",
+		Check: "mx", State: Failed, Said: domain + " takes no mail: bounces and complaints are lost",
+		Do: "publish the server that takes them", Record: domain + ". MX 10 mail." + organizational(domain) + ".",
 	}
 }
 

@@ -9,50 +9,50 @@ import (
 	"blitiri.com.ar/go/spf"
 )
 
-// spf evaluates the record of the envelope's domain for each sending address (RFC 7208).
-func (c *checker) spf(ctx context.Context) Finding {
-	records, err := c.txt(ctx, c.bounce, "v=spf1")
+// spf evaluates the record of an envelope's domain for each sending address (RFC 7208).
+func (c *checker) spf(ctx context.Context, domain string) Finding {
+	records, err := c.txt(ctx, domain, "v=spf1")
 	switch {
 	case err != nil:
 		return dnsAway("spf", err)
 	case len(records) == 0:
 		return Finding{
-			Check: "spf", State: Failed, Said: c.bounce + " has no SPF record", Do: "publish which addresses send for " + c.bounce,
-			Record: txtRecord(c.bounce, "v=spf1 "+c.mechanisms()+" -all"),
+			Check: "spf", State: Failed, Said: domain + " has no SPF record", Do: "publish which addresses send for " + domain,
+			Record: txtRecord(domain, "v=spf1 "+c.mechanisms()+" -all"),
 		}
 	case len(records) > 1:
 		return Finding{
-			Check: "spf", State: Failed, Said: fmt.Sprintf("%s has %d SPF records: receivers take none", c.bounce, len(records)),
+			Check: "spf", State: Failed, Said: fmt.Sprintf("%s has %d SPF records: receivers take none", domain, len(records)),
 			Do: "keep one of them with everything in it",
 		}
 	}
 	for _, ip := range c.addresses {
-		result, why := spf.CheckHostWithSender(ip.AsSlice(), c.Relay.Host, "b@"+c.bounce, spf.WithContext(ctx), spf.WithResolver(c.dns))
+		result, why := spf.CheckHostWithSender(ip.AsSlice(), c.Relay.Host, "b@"+domain, spf.WithContext(ctx), spf.WithResolver(c.dns))
 		if result == spf.Pass {
 			continue
 		}
 		f := Finding{
-			Check: "spf", State: Failed, Said: fmt.Sprintf("SPF of %s says %s to %s (%v)", c.bounce, result, ip, why),
-			Do: "let the record name the relay", Record: txtRecord(c.bounce, c.amended(records[0])),
+			Check: "spf", State: Failed, Said: fmt.Sprintf("SPF of %s says %s to %s (%v)", domain, result, ip, why),
+			Do: "let the record name the relay", Record: txtRecord(domain, c.amended(records[0])),
 		}
 		switch {
 		case result == spf.TempError:
 			return dnsAway("spf", why)
 		case result == spf.PermError:
-			f.Said, f.Do, f.Record = fmt.Sprintf("SPF of %s is wrong: %v", c.bounce, why), "mend the record", ""
+			f.Said, f.Do, f.Record = fmt.Sprintf("SPF of %s is wrong: %v", domain, why), "mend the record", ""
 		case c.guessed:
 			f.State, f.Do = Unknown, "name the addresses from which the relay sends in MAIL_OUTBOUND, so that this can be judged"
-			f.Said, f.Record = fmt.Sprintf("SPF of %s does not name %s, the relay's own address", c.bounce, ip), ""
+			f.Said, f.Record = fmt.Sprintf("SPF of %s does not name %s, the relay's own address", domain, ip), ""
 		}
 		return f
 	}
 	if len(c.addresses) == 0 {
 		return Finding{
-			Check: "spf", State: Unknown, Said: c.bounce + " has an SPF record; from which addresses the relay sends is not known",
+			Check: "spf", State: Unknown, Said: domain + " has an SPF record; from which addresses the relay sends is not known",
 			Do: "name them in MAIL_OUTBOUND",
 		}
 	}
-	return Finding{Check: "spf", State: Passed, Said: fmt.Sprintf("%s lets %s send", c.bounce, list(c.addresses))}
+	return Finding{Check: "spf", State: Passed, Said: fmt.Sprintf("%s lets %s send", domain, list(c.addresses))}
 }
 
 // mechanisms are the parts of an SPF record that name the sending addresses.
