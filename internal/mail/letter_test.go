@@ -290,6 +290,31 @@ func TestHTMLIsFitForMail(t *testing.T) {
 	}
 }
 
+// Whoever first hears of an article when it was corrected already is told so, in both parts; of an uncorrected one nothing is said.
+func TestACorrectedArticleSaysSo(t *testing.T) {
+	t.Parallel()
+	for tag, says := range map[string]string{"vi": "đính chính", "en": "corrected"} {
+		for _, corrected := range []bool{true, false} {
+			c, v := testComposer(t), sampleIssue("article")
+			c.locale = locale.For(tag)
+			if corrected {
+				v.Issue.Revision, v.Note = 2, &newsroom.Correction{Old: "dài 850 m\nrộng <5 m", New: "dài 580 m"}
+			}
+			master, err := c.NewMaster(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for part, want := range map[string][]string{master.Text(): {says, "> dài 850 m\r\n> rộng <5 m", "> dài 580 m"}, master.HTML(): {says, "dài 850 m<br>\r\nrộng &lt;5 m", "dài 580 m"}} {
+				for _, words := range want {
+					if strings.Contains(part, words) != corrected {
+						t.Errorf("%s, corrected %v: %q is there %v", tag, corrected, words, !corrected)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestEmptyViewsHaveNoHoles(t *testing.T) {
 	t.Parallel()
 	c := testComposer(t)
