@@ -165,12 +165,13 @@ func (r Retry) Next(refusals int) (wait time.Duration, ok bool) {
 }
 
 // settle turns an outcome into what the ledger keeps, for a mail that had attempt results before, the last of them with code before.
-func (o Outcome) settle(e Entry, failed *StepError, attempt, before int, retry Retry, doubt time.Duration) Entry {
+// said is what the relay took it with: its queue's name for the mail, mostly, by which the relay's log can be asked.
+func (o Outcome) settle(e Entry, said Reply, failed *StepError, attempt, before int, retry Retry, doubt time.Duration) Entry {
 	e.State, e.Suppress = o.State, o.Suppress
 	if failed != nil {
-		e.Stage = string(failed.Stage)
-		e.Code, e.Enhanced, e.Reply = failed.Reply.Code, failed.Reply.Enhanced, failed.Reply.Text
+		e.Stage, said = string(failed.Stage), failed.Reply
 	}
+	e.Code, e.Enhanced, e.Reply = said.Code, said.Enhanced, said.Text
 	switch o.State {
 	case newsroom.DeliverySoft:
 		wait, again := retry.Next(attempt + 1)

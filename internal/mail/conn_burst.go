@@ -12,15 +12,15 @@ func (c *Conn) Bursts() bool { return c.pipelining && c.chunking }
 var errNotHeard = errors.New("the connection broke before this mail was answered")
 
 // Burst says several whole mails, dots included, before it listens to the first reply; only where Bursts. For each mail it
-// returns nil (accepted), a refusal, an error at StageBody where the relay cannot have got all of it, or one at StageDot without a
+// returns what accepted it, or a refusal, an error at StageBody where the relay cannot have got all of it, or one at StageDot without a
 // reply: then nobody knows. When ctx ends it waits for Limits.Grace more.
-func (c *Conn) Burst(ctx context.Context, list []Message) []*StepError {
-	failed := make([]*StepError, len(list))
-	all := func(e *StepError) []*StepError {
+func (c *Conn) Burst(ctx context.Context, list []Message) (said []Reply, failed []*StepError) {
+	said, failed = make([]Reply, len(list)), make([]*StepError, len(list))
+	all := func(e *StepError) ([]Reply, []*StepError) {
 		for i := range failed {
 			failed[i] = first(failed[i], e)
 		}
-		return failed
+		return said, failed
 	}
 	if c.loaded || c.closed {
 		return all(&StepError{Stage: StageMail, Err: errLoaded})
@@ -58,11 +58,11 @@ func (c *Conn) Burst(ctx context.Context, list []Message) []*StepError {
 		case c.closed:
 			failed[i] = &StepError{Stage: StageDot, Err: errNotHeard}
 		default:
-			failed[i] = c.wholeReplies(resets[i])
+			said[i], failed[i] = c.wholeReplies(resets[i])
 		}
 	}
 	c.usedAt = time.Now()
-	return failed
+	return said, failed
 }
 
 // sayWhole writes a mail from its envelope to its end.
@@ -74,21 +74,21 @@ func (c *Conn) sayWhole(m Message) {
 
 // wholeReplies hears the answers to one mail of a burst. A mail without a sender or recipient cannot be accepted, whatever else
 // happens; of one that broke off otherwise nobody knows.
-func (c *Conn) wholeReplies(reset bool) *StepError {
-	broken := func(refused *StepError, err error) *StepError {
+func (c *Conn) wholeReplies(reset bool) (said Reply, refused *StepError) {
+	broken := func(refused *StepError, err error) (Reply, *StepError) {
 		c.Abort()
-		return first(refused, &StepError{Stage: StageDot, Err: err})
+		return Reply{}, first(refused, &StepError{Stage: StageDot, Err: err})
 	}
 	if reset {
 		if _, e := c.hear(StageMail); e != nil {
 			return broken(nil, e)
 		}
 	}
-	var refused *StepError
 	for _, stage := range []Stage{StageMail, StageRcpt, StageDot} {
-		_, e := c.hear(stage)
+		this, e := c.hear(stage)
 		switch {
 		case e == nil:
+			said = this
 		case e.Err != nil:
 			return broken(refused, e.Err)
 		case !e.Reply.refuses():
@@ -98,9 +98,9 @@ func (c *Conn) wholeReplies(reset bool) *StepError {
 		}
 		if e != nil && e.gone() {
 			c.Abort()
-			return refused
+			return Reply{}, refused
 		}
 	}
 	c.reset = refused != nil
-	return refused
+	return said, refused
 }

@@ -165,7 +165,7 @@ func (c *Courier) SendLetter(ctx context.Context, letterID string) (LetterResult
 	m, err := c.composer.Compose(lease.View)
 	if err != nil {
 		c.o.Log.ErrorContext(ctx, "letter cannot be composed", "letter_id", letterID, "error", err)
-		return c.letterDone(ctx, entry, &StepError{Stage: StageCompose, Err: err}, lease)
+		return c.letterDone(ctx, entry, Reply{}, &StepError{Stage: StageCompose, Err: err}, lease)
 	}
 	c.o.Failpoint("rendered")
 	if err := c.tx.sit(ctx); err != nil {
@@ -178,7 +178,7 @@ func (c *Courier) SendLetter(ctx context.Context, letterID string) (LetterResult
 	}
 	defer func() { c.tx.put(conn) }()
 	if failed != nil {
-		return c.letterDone(ctx, entry, failed, lease)
+		return c.letterDone(ctx, entry, Reply{}, failed, lease)
 	}
 	c.o.Failpoint("loaded")
 	asked := time.Now()
@@ -195,11 +195,11 @@ func (c *Courier) SendLetter(ctx context.Context, letterID string) (LetterResult
 	c.o.Failpoint("granted")
 	if time.Since(asked) > c.o.Waits.Guard {
 		conn.Abort()
-		return c.letterDone(ctx, entry, &StepError{Stage: StageBody, Err: errTooLate}, lease)
+		return c.letterDone(ctx, entry, Reply{}, &StepError{Stage: StageBody, Err: errTooLate}, lease)
 	}
-	_, failed = conn.Dot(ctx)
+	said, failed := conn.Dot(ctx)
 	c.o.Failpoint("dotted")
-	return c.letterDone(ctx, entry, failed, lease)
+	return c.letterDone(ctx, entry, said, failed, lease)
 }
 
 var errTooLate = errors.New("the permission for the dot is too old")
@@ -228,11 +228,11 @@ func (c *Courier) loadLetter(ctx context.Context, m Message) (*Conn, *StepError,
 }
 
 // letterDone commits the result of an attempt. What failed before anybody looked at the letter leaves it pending.
-func (c *Courier) letterDone(ctx context.Context, entry Entry, failed *StepError, lease LetterLease) (LetterResult, error) {
+func (c *Courier) letterDone(ctx context.Context, entry Entry, said Reply, failed *StepError, lease LetterLease) (LetterResult, error) {
 	failed = failed.about(lease.View.ToEmail)
 	outcome := Classify(failed)
 	entry.At, entry.BodyHash = c.o.Now(), nil
-	entry = outcome.settle(entry, failed, lease.Attempt, lease.Code, c.o.Waits.Retry, c.o.Waits.Quarantine)
+	entry = outcome.settle(entry, said.about(lease.View.ToEmail), failed, lease.Attempt, lease.Code, c.o.Waits.Retry, c.o.Waits.Quarantine)
 	entry.Suppress = false // the addressee of a letter works here, or has just asked for it
 	if failed != nil {
 		c.o.Log.WarnContext(ctx, "letter not accepted", "letter_id", entry.LetterID, "stage", entry.Stage, "code", entry.Code, "error", failed)

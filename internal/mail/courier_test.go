@@ -118,6 +118,9 @@ func (b *bench) holds(t *testing.T) {
 		if sum := Fingerprint(a.Data); string(sum[:]) != string(b.ledger.rows[key].hash) {
 			t.Errorf("%s: what was accepted is not what the ledger has the hash of", key)
 		}
+		if r := b.ledger.rows[key]; r.state == newsroom.DeliverySent && r.last.Code/100 != 2 {
+			t.Errorf("%s: the ledger says %d %q of what the relay took", key, r.last.Code, r.last.Reply)
+		}
 	}
 	for key, r := range b.ledger.rows {
 		n := copies[r.r.Email+r.view.ToEmail]
@@ -146,6 +149,13 @@ func TestEverybodyGetsExactlyOne(t *testing.T) {
 			b.holds(t)
 			if opened, _ := b.relay.Connections(); opened < 5 || opened > 20 {
 				t.Errorf("%d connections for 450 mails, 100 each at most, 8 at once", opened)
+			}
+			for _, a := range b.relay.Accepted() { // the relay's log can be held against the ledger
+				if !slices.ContainsFunc(b.ledger.sorted(), func(r *memoryRow) bool {
+					return r.r.Email == a.To[0] && r.last.Enhanced == "2.0.0" && r.last.Reply == "2.0.0 queued as "+a.QueueID
+				}) {
+					t.Fatalf("the ledger does not know what the relay took as %s", a.QueueID)
+				}
 			}
 			if b.ledger.commits > 2*450 {
 				t.Errorf("%d commits for 450 mails", b.ledger.commits)

@@ -122,16 +122,16 @@ func (l *lane) send(ctx context.Context, r *parcel) bool {
 			if more {
 				l.give(next.r)
 			}
-			return l.done(ctx, r, &StepError{Stage: StageBody, Err: errTooLate})
+			return l.done(ctx, r, Reply{}, &StepError{Stage: StageBody, Err: errTooLate})
 		}
 		if !more {
-			_, dot := l.conn.Dot(ctx)
+			said, dot := l.conn.Dot(ctx)
 			l.c.o.Failpoint("dotted")
-			return l.done(ctx, r, dot)
+			return l.done(ctx, r, said, dot)
 		}
-		_, dot, load := l.conn.DotThenLoad(ctx, next.m)
+		said, dot, load := l.conn.DotThenLoad(ctx, next.m)
 		l.c.o.Failpoint("dotted")
-		ok = l.done(ctx, r, dot)
+		ok = l.done(ctx, r, said, dot)
 		if !l.conn.Usable() && load == nil { // next was not even tried
 			l.give(next.r)
 			return ok
@@ -176,7 +176,7 @@ func (l *lane) render(ctx context.Context, r *parcel) (Message, bool) {
 			outcome.Alert = "" // one reader's address is no trouble of the operator's
 		}
 		l.note(ctx, r, outcome, failed)
-		l.hold(outcome, r, failed)
+		l.hold(outcome, r, Reply{}, failed)
 		l.judge(ctx, outcome, r) // where it stops the issue, nobody takes another row
 		return Message{}, false
 	}
@@ -285,8 +285,8 @@ func (l *lane) unlessEnded(ctx context.Context, err error) {
 	}
 }
 
-// done holds the result of a dot, or of a dot that was permitted and not sent. false: the lane ends.
-func (l *lane) done(ctx context.Context, r *parcel, failed *StepError) bool {
+// done holds the result of a dot, or of a dot that was permitted and not sent: said, or why it failed. false: the lane ends.
+func (l *lane) done(ctx context.Context, r *parcel, said Reply, failed *StepError) bool {
 	failed = failed.about(r.Email)
 	outcome := Classify(failed)
 	if failed != nil {
@@ -297,7 +297,7 @@ func (l *lane) done(ctx context.Context, r *parcel, failed *StepError) bool {
 			outcome.State = newsroom.DeliverySoft
 		}
 	}
-	l.hold(outcome, r, failed)
+	l.hold(outcome, r, said, failed)
 	switch outcome.State {
 	case newsroom.DeliveryInDoubt: // a doubt is written down at once
 		l.settle(ctx)
@@ -338,15 +338,15 @@ func (l *lane) refused(ctx context.Context, r *parcel, failed *StepError) bool {
 		outcome.State = newsroom.DeliverySoft // connections keep dying under this one mail
 	}
 	l.note(ctx, r, outcome, failed)
-	l.hold(outcome, r, failed)
+	l.hold(outcome, r, Reply{}, failed)
 	return l.judge(ctx, outcome, r)
 }
 
 // hold keeps a result for the next commit.
-func (l *lane) hold(outcome Outcome, r *parcel, failed *StepError) {
+func (l *lane) hold(outcome Outcome, r *parcel, said Reply, failed *StepError) {
 	r.leave()
 	entry := Entry{IssueID: l.issue.id, SubscriberID: r.SubscriberID, Lease: l.lease, At: l.c.o.Now()}
-	l.held = append(l.held, outcome.settle(entry, failed, r.Attempt, r.Code, l.c.o.Waits.Retry, l.c.resendAfter()))
+	l.held = append(l.held, outcome.settle(entry, said.about(r.Email), failed, r.Attempt, r.Code, l.c.o.Waits.Retry, l.c.resendAfter()))
 }
 
 // note logs and alerts what a person should know of.

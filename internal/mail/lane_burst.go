@@ -40,18 +40,17 @@ func (l *lane) burst(ctx context.Context, first following) bool {
 		}
 		ok = l.denied(f.r, states[i]) && ok
 	}
-	var failed []*StepError
+	said, failed := make([]Reply, len(granted)), make([]*StepError, len(granted))
 	if time.Since(l.asked) > l.c.o.Waits.Guard {
-		failed = make([]*StepError, len(granted))
 		for i := range failed {
 			failed[i] = &StepError{Stage: StageBody, Err: errTooLate}
 		}
 	} else if len(granted) > 0 {
-		failed = l.conn.Burst(ctx, mails)
+		said, failed = l.conn.Burst(ctx, mails)
 		l.c.o.Failpoint("dotted")
 	}
 	for i, f := range granted {
-		ok = l.done(ctx, f.r, failed[i]) && ok
+		ok = l.done(ctx, f.r, said[i], failed[i]) && ok
 	}
 	return ok
 }

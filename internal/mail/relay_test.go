@@ -103,13 +103,13 @@ func TestSoftThenStop(t *testing.T) {
 	o := Outcome{State: newsroom.DeliverySoft, Last: 3}
 	at := time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)
 	for attempt, want := range []newsroom.DeliveryState{newsroom.DeliverySoft, newsroom.DeliverySoft, newsroom.DeliveryHard} {
-		e := o.settle(Entry{At: at}, &StepError{Stage: StageRcpt, Reply: Reply{Code: 554}}, attempt, 554, DefaultRetry, 0)
+		e := o.settle(Entry{At: at}, Reply{}, &StepError{Stage: StageRcpt, Reply: Reply{Code: 554}}, attempt, 554, DefaultRetry, 0)
 		if e.State != want || e.Suppress || (e.Next == nil) != (want == newsroom.DeliveryHard) {
 			t.Errorf("attempt %d: %+v", attempt, e)
 		}
 	}
 	for _, before := range []int{451, 0} { // put off, or in doubt: no refusal for good
-		e := o.settle(Entry{At: at}, &StepError{Stage: StageRcpt, Reply: Reply{Code: 552}}, 2, before, DefaultRetry, 0)
+		e := o.settle(Entry{At: at}, Reply{}, &StepError{Stage: StageRcpt, Reply: Reply{Code: 552}}, 2, before, DefaultRetry, 0)
 		if e.State != newsroom.DeliverySoft || e.Next == nil {
 			t.Errorf("after a %d: %+v", before, e)
 		}

@@ -56,13 +56,19 @@ func (e *StepError) Error() string {
 
 func (e *StepError) Unwrap() error { return e.Err }
 
+// about is r without the name of the recipient.
+func (r Reply) about(recipient string) Reply {
+	r.Text = text.HideName(r.Text, recipient)
+	return r
+}
+
 // about is e without the name of the recipient, which relays like to repeat: neither ledger nor alerts nor logs keep it.
 func (e *StepError) about(recipient string) *StepError {
 	if e == nil || e.Reply.Text == "" {
 		return e
 	}
 	kept := *e
-	kept.Reply.Text = text.HideName(e.Reply.Text, recipient)
+	kept.Reply = e.Reply.about(recipient)
 	return &kept
 }
 

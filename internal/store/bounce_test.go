@@ -356,8 +356,9 @@ func TestReturnAddressOutlivesItsRow(t *testing.T) {
 	}
 	h.exec(`DELETE FROM mail_deliveries WHERE issue_id = $1`, issue)
 	h.bounce(report(newsroom.BounceHard, rows[1], "5.1.1", "h"), newsroom.BounceUnknown)
+	other := map[bool]string{true: "b", false: "a"}[strings.HasSuffix(rows[1].VERP, "a")]
 	for k, forged := range []string{
-		strings.Replace(rows[1].VERP, rows[1].SubscriberID, rows[0].SubscriberID, 1), rows[1].VERP[:len(rows[1].VERP)-1] + "a",
+		strings.Replace(rows[1].VERP, rows[1].SubscriberID, rows[0].SubscriberID, 1), rows[1].VERP[:len(rows[1].VERP)-1] + other,
 		strings.Replace(rows[1].VERP, "-", "", 1), "d-" + rows[1].SubscriberID + "-", "",
 	} {
 		h.bounce(newsroom.Bounce{Kind: newsroom.BounceLeave, Tokens: []string{forged}, Report: []byte{byte(k)}, Via: "smtp"}, newsroom.BounceUnknown)

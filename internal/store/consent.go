@@ -46,9 +46,6 @@ func (s *Store) consented(ctx context.Context, tx pgx.Tx, subscriberID, act stri
 	if err != nil {
 		return 0, fmt.Errorf("record consent of subscriber %s: %w", subscriberID, err)
 	}
-	if act == actErased {
-		return id, s.eraseReplies(ctx, tx, subscriberID)
-	}
 	return id, nil
 }
 

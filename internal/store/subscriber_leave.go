@@ -206,8 +206,10 @@ const (
 	UPDATE subscribers SET state = 'erased', email = '', email_key = '', name = '', left_at = coalesce(left_at, @at),
 	  confirm_hash = @noise, prefs_hash = @noise WHERE id = @id`
 	sqlEraseConsents = `UPDATE consents SET ip = '', detail = '{}' WHERE subscriber_id = @id`
-	sqlEraseRows     = `UPDATE mail_deliveries SET email = '', name = '' WHERE subscriber_id = @id`
-	sqlEraseBounces  = `UPDATE bounces SET said = '' WHERE subscriber_id = @id AND subscriber_id <> ''`
+	// What relays said may repeat half of the address.
+	sqlEraseRows    = `UPDATE mail_deliveries SET email = '', name = '', reply = '' WHERE subscriber_id = @id`
+	sqlEraseLetters = `UPDATE letters SET reply = '' WHERE subscriber_id = @id AND reply <> ''`
+	sqlEraseBounces = `UPDATE bounces SET said = '' WHERE subscriber_id = @id AND subscriber_id <> ''`
 
 	// What was asked and answered may name the person; that it was, when and with what outcome, stays.
 	sqlEraseInquiries = `UPDATE inquiries SET words = '' WHERE subscriber_id = @id AND subscriber_id <> ''`
@@ -263,7 +265,7 @@ func (s *Store) erase(ctx context.Context, tx pgx.Tx, id string, proof newsroom.
 	if _, err := tx.Exec(ctx, sqlEraseSub, args{"id": id, "at": now, "noise": []byte(rand.Text())}); err != nil {
 		return err
 	}
-	for _, sql := range []string{sqlEraseConsents, sqlEraseRows, sqlEraseBounces, sqlEraseInquiries, sqlEraseAnswers} {
+	for _, sql := range []string{sqlEraseConsents, sqlEraseRows, sqlEraseLetters, sqlEraseBounces, sqlEraseInquiries, sqlEraseAnswers} {
 		if _, err := tx.Exec(ctx, sql, args{"id": id}); err != nil {
 			return err
 		}
