@@ -102,8 +102,9 @@ type ChunkResult struct {
 // SendChunk sends what is due of one chunk and announces how far the issue is. The ledger says where it goes on, so that a
 // repeat sends nothing twice.
 func (d *Desk) SendChunk(ctx context.Context, in ChunkInput) (ChunkResult, error) {
+	began := d.Now()
 	if failed := d.gate(ctx); len(failed) > 0 {
-		return d.hold(ctx, in.IssueID, newsroom.HoldGate+strings.Join(failed, ","))
+		return d.hold(ctx, in.IssueID, newsroom.HoldGate+strings.Join(failed, ","), began)
 	}
 	out, err := d.Mail.Courier.SendChunk(ctx, in.IssueID, in.Chunk, func() { activity.RecordHeartbeat(ctx) })
 	if err != nil {
@@ -117,14 +118,15 @@ func (d *Desk) SendChunk(ctx context.Context, in ChunkInput) (ChunkResult, error
 		IssueID: in.IssueID, ArticleID: articleID, Candidates: candidates, Done: done, Failed: failed, At: d.Now().UTC(),
 	}.With("progressed"))
 	if out.Pause != "" {
-		return d.hold(ctx, in.IssueID, out.Pause)
+		return d.hold(ctx, in.IssueID, out.Pause, began)
 	}
 	return ChunkResult{More: out.More, Status: out.Status}, nil
 }
 
-// hold pauses the issue at once, so that the next dot of every other chunk is refused, and not when their workers come back.
-func (d *Desk) hold(ctx context.Context, issueID, why string) (ChunkResult, error) {
-	if err := d.Mail.Issues.HoldIssue(ctx, issueID, why); err != nil {
+// hold pauses the issue at once, so that the next dot of every other chunk is refused, and not when their workers come back; unless a
+// person has resumed it since this chunk was begun, and so knows of the trouble.
+func (d *Desk) hold(ctx context.Context, issueID, why string, began time.Time) (ChunkResult, error) {
+	if err := d.Mail.Issues.HoldIssue(ctx, issueID, why, began); err != nil {
 		return ChunkResult{}, err
 	}
 	return ChunkResult{Status: newsroom.IssuePaused, Hold: why, Held: true}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"go.temporal.io/sdk/testsuite"
 
@@ -18,7 +19,7 @@ type shut struct {
 	held            []string
 }
 
-func (s *shut) HoldIssue(_ context.Context, issueID, why string) error {
+func (s *shut) HoldIssue(_ context.Context, issueID, why string, _ time.Time) error {
 	s.held = append(s.held, issueID+" "+why)
 	return nil
 }
@@ -41,7 +42,7 @@ func (s *shut) SendLetter(context.Context, string) (activities.LetterOutcome, er
 func TestAClosedGateHoldsNewslettersOnly(t *testing.T) {
 	t.Parallel()
 	s := &shut{}
-	desk := &activities.Desk{Mail: activities.Mailing{Courier: s, Gate: s, Issues: s}}
+	desk := &activities.Desk{Now: time.Now, Mail: activities.Mailing{Courier: s, Gate: s, Issues: s}}
 	suite := testsuite.WorkflowTestSuite{}
 	env := suite.NewTestActivityEnvironment()
 	env.RegisterActivity(desk)

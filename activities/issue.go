@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"time"
 
 	"toasoan/events"
 	"toasoan/newsroom"
@@ -15,7 +16,7 @@ type Issues interface {
 	FreezeRecipients(ctx context.Context, issueID string) error
 	DeliveryStanding(ctx context.Context, issueID string) (newsroom.DeliveryStanding, error)
 	ChunkLeft(ctx context.Context, issueID string, chunk int, c newsroom.IssueCounts) (articleID string, candidates, done, failed int, err error)
-	HoldIssue(ctx context.Context, issueID, why string) error
+	HoldIssue(ctx context.Context, issueID, why string, seen time.Time) error
 	CloseIssue(ctx context.Context, issueID string) (newsroom.DeliveryStanding, error)
 }
 
@@ -28,7 +29,7 @@ type IssueInput struct {
 // that is prepared already it says where it stands. One that cannot be composed is held for a person.
 func (d *Desk) PrepareIssue(ctx context.Context, in IssueInput) (newsroom.DeliveryStanding, error) {
 	defer beating(ctx)()
-	issues := d.Mail.Issues
+	issues, began := d.Mail.Issues, d.Now()
 	st, err := issues.DeliveryStanding(ctx, in.IssueID)
 	if err != nil || st.Status != newsroom.IssuePreparing {
 		return st, err
@@ -43,7 +44,7 @@ func (d *Desk) PrepareIssue(ctx context.Context, in IssueInput) (newsroom.Delive
 	master, err := d.Mail.Courier.Compose(view)
 	if err != nil {
 		d.Log.Error("issue cannot be composed", "issue_id", in.IssueID, "error", err)
-		if err := issues.HoldIssue(ctx, in.IssueID, "cannot_compose"); err != nil {
+		if err := issues.HoldIssue(ctx, in.IssueID, "cannot_compose", began); err != nil {
 			return st, err
 		}
 		return issues.DeliveryStanding(ctx, in.IssueID)
@@ -92,7 +93,7 @@ type HoldInput struct {
 // HoldIssue pauses an issue until a person resumes it, and tells the operator.
 func (d *Desk) HoldIssue(ctx context.Context, in HoldInput) (newsroom.DeliveryStanding, error) {
 	defer beating(ctx)()
-	if err := d.Mail.Issues.HoldIssue(ctx, in.IssueID, in.Why); err != nil {
+	if err := d.Mail.Issues.HoldIssue(ctx, in.IssueID, in.Why, d.Now()); err != nil {
 		return newsroom.DeliveryStanding{}, err
 	}
 	return d.Mail.Issues.DeliveryStanding(ctx, in.IssueID)

@@ -54,7 +54,7 @@ func (p *post) ChunkLeft(context.Context, string, int, newsroom.IssueCounts) (st
 	return "a1", 1500, 0, 0, nil
 }
 
-func (p *post) HoldIssue(context.Context, string, string) error {
+func (p *post) HoldIssue(context.Context, string, string, time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.issue.Status = newsroom.IssuePaused

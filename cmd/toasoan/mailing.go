@@ -66,12 +66,14 @@ func (a *app) gate() (*deliverability.Gate, error) {
 }
 
 // settle closes an alert of the courier's whose trouble has gone by itself.
-func (a *app) settle(ctx context.Context, code string) {
+func (a *app) settle(ctx context.Context, code string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := a.store.SettleAlert(ctx, "mail/"+code); err != nil {
+	err := a.store.SettleAlert(ctx, "mail/"+code)
+	if err != nil {
 		a.log.WarnContext(ctx, "alert not settled", "error", fmt.Errorf("alert %s: %w", code, err))
 	}
+	return err
 }
 
 // alert puts what the courier cannot mend itself before the operator; the same trouble is one row.

@@ -113,6 +113,22 @@ func TestADeadConnectionLeavesABurstInDoubt(t *testing.T) {
 	}
 }
 
+// A mail that cannot be made costs the others nothing: each reader gets the own mail.
+func TestAnImpossibleMailInABurst(t *testing.T) {
+	t.Parallel()
+	b := setup(t, chunking, inFlight(4), func(_ *smtpfake.Options, o *Options) { o.Connections = 1 })
+	id := b.issue(t, 50, 50)
+	b.ledger.set(func() {
+		for i := 1; i < 50; i += 7 {
+			b.ledger.rows[fmt.Sprintf("%s/s%06d", id, i)].r.Email = "no address"
+		}
+	})
+	if out := b.send(t, id, 0); out.Counts.Sent != 43 || out.Counts.Hard != 7 {
+		t.Errorf("%+v", out)
+	}
+	b.holds(t)
+}
+
 func TestAStopInABurstTakesNothingBackThatWentOut(t *testing.T) {
 	t.Parallel()
 	b := setup(t, chunking, inFlight(4), func(_ *smtpfake.Options, o *Options) { o.Connections = 1 })

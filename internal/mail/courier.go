@@ -23,7 +23,7 @@ type Options struct {
 	Now           func() time.Time                                                 // the clock of what is written; nil: the wall clock
 	Log           *slog.Logger                                                     // nil: none
 	Alert         func(ctx context.Context, code string, detail map[string]string) // what a person should know of; nil: log only
-	Settle        func(ctx context.Context, code string)                           // an alert's trouble has gone by itself; nil: nobody hears of it
+	Settle        func(ctx context.Context, code string) error                     // an alert's trouble has gone by itself; nil: nobody hears of it
 
 	// Failpoint is called at each step of the protocol: claimed, rendered, loaded, granted, dotted, committed. A fault
 	// drill kills the process in it.

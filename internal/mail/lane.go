@@ -167,8 +167,8 @@ func (l *lane) next(ctx context.Context) (following, bool) {
 // render makes the mail; one that cannot be made is refused for good, alone, and counts like one that the relay refused: what is wrong
 // with all of them stops the issue.
 func (l *lane) render(ctx context.Context, r *parcel) (Message, bool) {
-	l.flip = (l.flip + 1) % len(l.bufs)
-	m, err := l.issue.master.splice(l.bufs[l.flip], r.Recipient)
+	next := (l.flip + 1) % len(l.bufs)
+	m, err := l.issue.master.splice(l.bufs[next], r.Recipient)
 	if err != nil {
 		failed := &StepError{Stage: StageCompose, Err: err}
 		outcome := Classify(failed)
@@ -180,6 +180,7 @@ func (l *lane) render(ctx context.Context, r *parcel) (Message, bool) {
 		l.judge(ctx, outcome, r) // where it stops the issue, nobody takes another row
 		return Message{}, false
 	}
+	l.flip = next // a mail that cannot be made takes no place: the one before it may not have left yet
 	if l.c.composer.signer == nil {
 		l.bufs[l.flip] = m.Raw
 	}

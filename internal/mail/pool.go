@@ -89,6 +89,7 @@ func (p *pool) dismiss(helper bool) bool {
 // a relay that is away is not stormed. Its error is a *StepError, or ctx's.
 func (p *pool) get(ctx context.Context) (conn *Conn, reused bool, err error) {
 	if c := p.pop(); c != nil {
+		p.reach.reached(ctx)
 		return c, true, nil
 	}
 	p.mu.Lock()

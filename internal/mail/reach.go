@@ -10,18 +10,18 @@ import (
 // relayAway is the alert about a relay that nobody reaches.
 const relayAway = "relay_away"
 
-// reach watches whether the relay can be reached at all, over all connections together. That it is away is told once and not at every
-// try, and settled when it is back. A relay that refuses to sign us in, or to prove who it is, has alerts of its own.
+// reach watches whether the relay can be reached at all, over all connections together. That it is away is told once in a while and not
+// at every try, since the one who is told may not have heard it, and settled when it is back. A relay that refuses to sign us in, or to
+// prove who it is, has alerts of its own.
 type reach struct {
 	relay  *Relay
-	after  time.Duration // away for longer than this it is told
+	after  time.Duration // away for longer than this it is told, and again after as long
 	alert  func(ctx context.Context, code string, detail map[string]string)
-	settle func(ctx context.Context, code string)
+	settle func(ctx context.Context, code string) error
 
 	mu    sync.Mutex
-	since time.Time // of the first try that failed; zero: reached by the last one
-	told  bool
-	quiet bool // no alert stands: neither ours nor that of a program that ran before
+	since time.Time // of the first try that failed, or of what was told last; zero: reached by the last one
+	quiet bool      // no alert stands: neither ours nor that of a program that ran before
 }
 
 // failed notes a try that did not come to a conversation.
@@ -34,9 +34,9 @@ func (r *reach) failed(ctx context.Context, err error) {
 	if r.since.IsZero() {
 		r.since = time.Now()
 	}
-	tell := !r.told && time.Since(r.since) > r.after
+	tell := time.Since(r.since) > r.after
 	if tell {
-		r.told, r.quiet = true, false
+		r.since, r.quiet = time.Now(), false
 	}
 	r.mu.Unlock()
 	if tell {
@@ -44,13 +44,18 @@ func (r *reach) failed(ctx context.Context, err error) {
 	}
 }
 
-// reached notes a try that succeeded.
+// reached notes a try that succeeded, or a connection that still stands.
 func (r *reach) reached(ctx context.Context) {
 	r.mu.Lock()
 	back := !r.quiet
-	r.since, r.told, r.quiet = time.Time{}, false, true
+	r.since, r.quiet = time.Time{}, true
 	r.mu.Unlock()
-	if back && r.settle != nil {
-		r.settle(ctx, relayAway)
+	if !back || r.settle == nil {
+		return
+	}
+	if err := r.settle(ctx, relayAway); err != nil { // the next one tries again
+		r.mu.Lock()
+		r.quiet = false
+		r.mu.Unlock()
 	}
 }

@@ -27,7 +27,7 @@ func (s *Store) guardComplaints(ctx context.Context, tx pgx.Tx, issue newsroom.I
 	if told || !newsroom.TooManyComplaints(complaints, sent) {
 		return nil
 	}
-	if err := s.pause(ctx, tx, issue.ID, "", "complaints"); err != nil {
+	if _, err := s.pause(ctx, tx, issue.ID, "", "complaints", s.now()); err != nil {
 		return err
 	}
 	return s.alert(ctx, tx, "complaints/"+issue.ID, "complaints", map[string]any{"issue_id": issue.ID, "complaints": complaints, "sent": sent})
@@ -60,7 +60,7 @@ func (s *Store) guardHard(ctx context.Context, tx pgx.Tx, issue newsroom.Issue, 
 	if !newsroom.TooManyHard(hard, sent) {
 		return nil
 	}
-	if err := s.pause(ctx, tx, issue.ID, "", "hard_failures"); err != nil {
+	if _, err := s.pause(ctx, tx, issue.ID, "", "hard_failures", s.now()); err != nil {
 		return err
 	}
 	return s.alert(ctx, tx, "hard_failures/"+issue.ID, "hard_failures", map[string]any{"issue_id": issue.ID, "hard": hard, "sent": sent})

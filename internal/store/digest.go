@@ -81,26 +81,28 @@ const (
 	    OR (i.kind = 'digest' AND i.items @> ARRAY[l.article_id] AND l.section_id <> ALL (i.sections)))
 	WHERE l.public = 'live' AND l.published_at > @from AND l.published_at <= @to`
 	// Whoever such an issue went to, or goes to.
-	toldMoved = `(cardinality(@moved::text[]) > 0 AND (
-	  EXISTS (SELECT FROM mail_deliveries d WHERE d.subscriber_id = l.subscriber_id AND d.issue_id = ANY (@moved))
-	  OR EXISTS (SELECT FROM mail_chunks k WHERE k.issue_id = ANY (@moved) AND l.subscriber_id = ANY (k.recipients[k.written + 1:]))))`
+	withHeard = `
+	WITH heard AS MATERIALIZED (
+	  SELECT subscriber_id FROM mail_deliveries WHERE issue_id = ANY (@moved::text[])
+	  UNION SELECT unnest(recipients[written + 1:]) FROM mail_chunks WHERE issue_id = ANY (@moved::text[]))`
+	hasHeard = `EXISTS (SELECT FROM heard WHERE heard.subscriber_id = l.subscriber_id)`
 	// Whoever chose anything since the last cut, or was told an article under another section, may have read some of it already:
 	// sqlOwnReaders looks at them one by one.
-	sqlDigestSets = `
+	sqlDigestSets = withHeard + `
 	SELECT sections FROM (
 	  SELECT array_agg(l.section_id ORDER BY l.section_id) AS sections FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
-	  WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed' AND NOT ` + toldMoved + `
+	  WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed' AND NOT ` + hasHeard + `
 	  GROUP BY l.subscriber_id HAVING max(l.changed_at) <= @from) sets
 	GROUP BY sections ORDER BY sections`
 	sqlDigestItems = `
 	SELECT l.article_id FROM live_articles l WHERE l.public = 'live' AND l.section_id = ANY (@sections)
 	  AND l.published_at > @from AND l.published_at <= @to ORDER BY l.published_at DESC, l.article_id LIMIT @limit`
-	sqlOwnReaders = `
+	sqlOwnReaders = withHeard + `
 	SELECT r.sections, told.items, array_agg(r.id ORDER BY r.id) FROM (
 	  SELECT l.subscriber_id AS id, array_agg(l.section_id ORDER BY l.section_id) AS sections
-	  FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
+	  FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id LEFT JOIN heard ON heard.subscriber_id = l.subscriber_id
 	  WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed'
-	  GROUP BY l.subscriber_id HAVING (max(l.changed_at) > @from OR ` + toldMoved + `) AND max(l.changed_at) <= @to) r
+	  GROUP BY l.subscriber_id HAVING (max(l.changed_at) > @from OR count(heard.subscriber_id) > 0) AND max(l.changed_at) <= @to) r
 	CROSS JOIN LATERAL (SELECT array_agg(a.article_id ORDER BY a.published_at DESC, a.article_id) AS items FROM (
 	  SELECT l.article_id, l.published_at FROM live_articles l JOIN subscriptions w ON w.section_id = l.section_id
 	  WHERE w.subscriber_id = r.id AND w.cadence = @cadence AND l.public = 'live' AND l.section_id = ANY (r.sections)
@@ -115,8 +117,8 @@ const (
 	  ORDER BY l.published_at DESC, l.article_id LIMIT @limit) a) told
 	WHERE told.items IS NOT NULL GROUP BY r.sections, told.items ORDER BY min(r.id)`
 	sqlOpenDigest = `
-	INSERT INTO mail_issues (id, kind, list, period, sections, items, readers, covers_from, covers_to, opened_at)
-	VALUES (@id, 'digest', @list, @period, @sections, @items, @readers, @from, @to, @at)`
+	INSERT INTO mail_issues (id, kind, list, period, sections, items, readers, told_in, covers_from, covers_to, opened_at)
+	VALUES (@id, 'digest', @list, @period, @sections, @items, @readers, @told_in, @from, @to, @at)`
 )
 
 // digestMost is how many articles one digest lists.
@@ -164,7 +166,7 @@ func (s *Store) openCut(ctx context.Context, c cut) (opened []string, err error)
 			opened = append(opened, id)
 			_, err := tx.Exec(ctx, sqlOpenDigest, args{
 				"id": id, "list": digestList(c.cadence, d.sections), "period": d.period, "sections": d.sections, "items": d.items,
-				"readers": orEmpty(d.readers), "from": c.from, "to": c.to, "at": s.now().UTC(),
+				"readers": orEmpty(d.readers), "told_in": orEmpty(d.toldIn), "from": c.from, "to": c.to, "at": s.now().UTC(),
 			})
 			return err
 		}
@@ -183,7 +185,7 @@ func (s *Store) openCut(ctx context.Context, c cut) (opened []string, err error)
 			if err != nil {
 				return err
 			}
-			if err := open(digest{sections: sections, items: items, period: c.period()}); err != nil {
+			if err := open(digest{sections: sections, items: items, toldIn: moved, period: c.period()}); err != nil {
 				return err
 			}
 		}
@@ -214,6 +216,7 @@ const changedReach = 8 * 24 * time.Hour
 type digest struct {
 	sections, items []string
 	readers         []string // nil: whoever has these sections at the cadence, changed nothing since the last cut and was told nothing of it
+	toldIn          []string // issues whose readers it is not for, since they were told some of it
 	period          string
 }
 
@@ -224,11 +227,11 @@ func digestList(cadence newsroom.Cadence, sections []string) string {
 }
 
 const (
-	sqlDigest      = `SELECT sections, items, readers, covers_from, covers_to FROM mail_issues WHERE id = @id`
+	sqlDigest      = `SELECT sections, items, readers, told_in, covers_from, covers_to FROM mail_issues WHERE id = @id`
 	sqlDigestLines = `
 	SELECT l.title, l.lead, CASE WHEN @locale = 'en' AND c.name_en <> '' THEN c.name_en ELSE c.name_vi END, l.slug, l.article_id, l.revision, l.published_at
 	FROM live_articles l JOIN sections c ON c.id = l.section_id
-	WHERE l.article_id = ANY (@items) AND l.public = 'live' ORDER BY l.published_at DESC, l.article_id`
+	WHERE l.article_id = ANY (@items) AND l.public = 'live' ORDER BY l.published_at DESC, l.article_id FOR SHARE OF l`
 	sqlFreezeItems = `UPDATE mail_issues SET items = @items, revisions = @revisions WHERE id = @id AND content_hash = ''`
 )
 
@@ -245,24 +248,10 @@ func (s *Store) digestView(ctx context.Context, v *newsroom.IssueView) error {
 		return err
 	}
 	v.Published = d.to
-	rows, _ := s.db.Query(ctx, sqlDigestLines, args{"items": d.items, "locale": "vi"})
-	var shown []string
-	var revisions []int
-	var revision int
-	var line newsroom.DigestItem
-	var slug, id string
-	if _, err := pgx.ForEachRow(rows, []any{&line.Title, &line.Lead, &line.Section, &slug, &id, &revision, &line.At}, func() error {
-		line.URL = s.base + newsroom.ArticlePath(slug, id)
-		v.Items = append(v.Items, line)
-		shown, revisions = append(shown, id), append(revisions, revision)
-		return nil
-	}); err != nil {
+	if err := s.tx(ctx, func(tx pgx.Tx) (err error) {
+		v.Items, err = s.digestItems(ctx, tx, v.Issue.ID, d.items)
 		return err
-	}
-	if len(shown) == 0 {
-		return errNothing
-	}
-	if _, err := s.db.Exec(ctx, sqlFreezeItems, args{"id": v.Issue.ID, "items": shown, "revisions": revisions}); err != nil {
+	}); err != nil {
 		return err
 	}
 	if len(d.sections) == 1 {
@@ -276,14 +265,37 @@ func (s *Store) digestView(ctx context.Context, v *newsroom.IssueView) error {
 	return nil
 }
 
+// digestItems looks up what readers see of items and freezes that list with the issue. Whoever takes one of them from the readers waits, and
+// then finds it in the list.
+func (s *Store) digestItems(ctx context.Context, tx pgx.Tx, issueID string, items []string) (list []newsroom.DigestItem, err error) {
+	rows, _ := tx.Query(ctx, sqlDigestLines, args{"items": items, "locale": "vi"})
+	var shown []string
+	var revisions []int
+	var revision int
+	var line newsroom.DigestItem
+	var slug, id string
+	if _, err := pgx.ForEachRow(rows, []any{&line.Title, &line.Lead, &line.Section, &slug, &id, &revision, &line.At}, func() error {
+		line.URL = s.base + newsroom.ArticlePath(slug, id)
+		list, shown, revisions = append(list, line), append(shown, id), append(revisions, revision)
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if len(shown) == 0 {
+		return nil, errNothing
+	}
+	_, err = tx.Exec(ctx, sqlFreezeItems, args{"id": issueID, "items": shown, "revisions": revisions})
+	return list, err
+}
+
 // frozenDigest is a digest as it is kept.
 type frozenDigest struct {
-	sections, items, readers []string
-	from, to                 time.Time
+	sections, items, readers, toldIn []string
+	from, to                         time.Time
 }
 
 func (s *Store) digest(ctx context.Context, q querier, id string) (d frozenDigest, err error) {
-	err = q.QueryRow(ctx, sqlDigest, args{"id": id}).Scan(&d.sections, &d.items, &d.readers, &d.from, &d.to)
+	err = q.QueryRow(ctx, sqlDigest, args{"id": id}).Scan(&d.sections, &d.items, &d.readers, &d.toldIn, &d.from, &d.to)
 	if err != nil {
 		return d, fmt.Errorf("digest %s: %w", id, notFound(err))
 	}
@@ -292,13 +304,13 @@ func (s *Store) digest(ctx context.Context, q querier, id string) (d frozenDiges
 
 const (
 	// others: the same digest before an article of it was corrected.
-	sqlDigestCandidates = `
+	sqlDigestCandidates = withHeard + `
 	SELECT s.id, min(l.since) FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
 	WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed' AND s.email <> ''
 	  AND (cardinality(@readers::text[]) = 0 OR s.id = ANY (@readers))
 	  AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)
 	  AND NOT ` + mayHaveGot + `
-	  AND NOT (cardinality(@readers::text[]) = 0 AND ` + toldMoved + `)
+	  AND NOT ` + hasHeard + `
 	GROUP BY s.id HAVING array_agg(l.section_id ORDER BY l.section_id) = @sections::text[]
 	  AND max(l.changed_at) <= CASE WHEN cardinality(@readers::text[]) = 0 THEN @from ELSE @to END`
 	sqlSameDigest = `
@@ -317,13 +329,9 @@ func (s *Store) digestCandidates(ctx context.Context, q querier, i newsroom.Issu
 	if err := q.QueryRow(ctx, sqlSameDigest, args{"id": i.ID}).Scan(&others); err != nil {
 		return candidate{}, fmt.Errorf("digests beside %s: %w", i.ID, err)
 	}
-	var moved []string
-	if err := q.QueryRow(ctx, sqlMoved, args{"from": d.from, "to": d.to}).Scan(&moved); err != nil {
-		return candidate{}, fmt.Errorf("what told the articles of %s elsewhere: %w", i.ID, err)
-	}
 	cadence, _, _ := strings.Cut(i.Period, "/")
 	return candidate{sqlFreezeDigest, args{
-		"cadence": cadence, "from": d.from, "to": d.to, "sections": d.sections, "readers": d.readers, "others": others, "moved": moved,
+		"cadence": cadence, "from": d.from, "to": d.to, "sections": d.sections, "readers": d.readers, "others": others, "moved": d.toldIn,
 	}}, nil
 }
 

@@ -349,7 +349,7 @@ func TestADigestOutlivesOneOfItsArticles(t *testing.T) {
 		}
 		have := h.told(ids[0], 2)
 		if paused {
-			if err := h.HoldIssue(ctx, ids[0], "gate:spf"); err != nil {
+			if err := h.HoldIssue(ctx, ids[0], "gate:spf", h.now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -435,5 +435,99 @@ func TestAnArticleThatMovedIsToldOnce(t *testing.T) {
 	}
 	if len(told) != 2 || told[daily] != 2 || told[both] != 1 {
 		t.Errorf("articles told by digest: %v", told)
+	}
+}
+
+// A correction that moves an article out of the section of a digest that still goes out: the digest goes on anew to all who have not got
+// it, whoever else was told some of it elsewhere since it was opened.
+func TestADigestOutlivesAMove(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	ctx := t.Context()
+	for k := range 4 {
+		h.at(newsroom.CadenceDaily, fmt.Sprintf("daily%d@example.vn", k), "kinh-te")
+	}
+	both := h.subscribe("both@example.vn", "thong-bao")
+	if _, err := h.SetPreferences(ctx, h.keys.Token(PurposePrefs, both, 1), []newsroom.Subscription{
+		{Section: "thong-bao", Cadence: newsroom.CadenceInstant}, {Section: "kinh-te", Cadence: newsroom.CadenceDaily},
+	}, "", newsroom.Proof{}); err != nil {
+		t.Fatal(err)
+	}
+	h.later(9 * time.Hour)
+	if _, err := h.OpenDigests(ctx, h.now()); err != nil {
+		t.Fatal(err)
+	}
+	h.later(15 * time.Hour)
+	for k := 1; k <= 3; k++ {
+		h.publish(fmt.Sprintf("article0000%d", k), 1, 1, "published", newsroom.ChangeNew)
+	}
+	h.exec(`UPDATE live_articles SET section_id = 'thong-bao' WHERE article_id = 'article00003'`)
+	h.told(h.mail("article00003", 1, "published", newsroom.ChangeNew).Issues[0], 0)
+	h.later(9 * time.Hour)
+	ids, err := h.OpenDigests(ctx, h.now())
+	if err != nil || len(ids) != 1 {
+		t.Fatalf("opened %v, %v", ids, err)
+	}
+	have := h.told(ids[0], 4)
+	// Into the digest's section what one of its readers was told elsewhere, and out of it what the digest tells.
+	h.exec(`UPDATE live_articles SET section_id = 'kinh-te' WHERE article_id = 'article00003'`)
+	h.publish("article00003", 2, 2, "corrected", newsroom.ChangeCorrection)
+	h.mail("article00003", 2, "corrected", newsroom.ChangeCorrection)
+	h.exec(`UPDATE live_articles SET section_id = 'thong-bao' WHERE article_id = 'article00001'`)
+	h.publish("article00001", 2, 2, "corrected", newsroom.ChangeCorrection)
+	for _, id := range h.mail("article00001", 2, "corrected", newsroom.ChangeCorrection).Issues {
+		kind := h.text(`SELECT kind FROM mail_issues WHERE id = $1`, id)
+		if kind == newsroom.IssueArticle {
+			continue
+		}
+		if _, err := h.IssueView(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+		h.ready(id)
+		to := h.holders(id, "")
+		if want := map[string]int{newsroom.IssueDigest: 4, newsroom.IssueCorrection: 1}[kind]; len(to) != want || slices.Contains(to, have[0]) != (kind == newsroom.IssueCorrection) {
+			t.Errorf("the %s goes to %v", kind, to)
+		}
+	}
+}
+
+// Two articles of a digest are withdrawn at the same moment: the digest that the first withdrawal opens, and the second does not see, is
+// not mailed with the second article.
+func TestTwoArticlesOfADigestWithdrawnAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	ctx := t.Context()
+	for k := range 4 {
+		h.at(newsroom.CadenceDaily, fmt.Sprintf("daily%d@example.vn", k), "kinh-te")
+	}
+	h.later(time.Hour)
+	for k := 1; k <= 3; k++ {
+		h.publish(fmt.Sprintf("article0000%d", k), 1, 1, "published", newsroom.ChangeNew)
+	}
+	h.later(7 * time.Hour)
+	ids, err := h.OpenDigests(ctx, h.now())
+	if err != nil || len(ids) != 1 {
+		t.Fatalf("opened %v, %v", ids, err)
+	}
+	h.told(ids[0], 3)
+	// What the second transaction leaves behind when it has not seen the digest that the first one opened: the article gone, nothing stopped.
+	h.publish("article00001", 1, 2, "withdrawn", "")
+	again := h.mail("article00001", 2, "withdrawn", "").Issues[0]
+	if _, err := h.IssueView(ctx, again); err != nil {
+		t.Fatal(err)
+	}
+	h.ready(again)
+	h.exec(`UPDATE live_articles SET public = 'withdrawn' WHERE article_id = 'article00002'`)
+	h.exec(`INSERT INTO publications (article_id, n, event, revision, at) VALUES ('article00002', 2, 'withdrawn', 1, now())`)
+	h.exec(`INSERT INTO receipts (article_id, n, effect) VALUES ('article00002', 2, 'mail')`)
+	out := h.mail("article00002", 2, "withdrawn", "")
+	if !slices.Contains(out.Stopped, again) || len(out.Issues) != 1 {
+		t.Fatalf("the second withdrawal did %+v", out)
+	}
+	if view, err := h.IssueView(ctx, out.Issues[0]); err != nil || len(view.Items) != 1 {
+		t.Errorf("the last digest tells %d articles, %v", len(view.Items), err)
+	}
+	if st := h.ready(out.Issues[0]); st.Counts.Candidates != 3 {
+		t.Errorf("to %d", st.Counts.Candidates)
 	}
 }

@@ -33,6 +33,9 @@ const (
 	sqlIssuesForN = `
 	SELECT id, candidates FROM mail_issues
 	WHERE (article_id = @id AND n = @n) OR (kind = 'digest' AND items @> ARRAY[@id] AND period LIKE '%/' || @id || '-' || @n::bigint) ORDER BY seq`
+	sqlComposedWith = `
+	SELECT id FROM mail_issues WHERE kind = 'digest' AND items @> ARRAY[@id] AND cardinality(revisions) > 0
+	  AND status IN ('preparing', 'prepared', 'sending', 'paused')`
 	sqlStoppedOpen = `
 	SELECT id FROM mail_issues WHERE (article_id = @id OR (kind = 'digest' AND items @> ARRAY[@id]))
 	  AND status = 'aborted' AND finished_at IS NULL ORDER BY seq`
@@ -132,16 +135,33 @@ func (s *Store) openedFor(ctx context.Context, tx pgx.Tx, articleID string, n in
 	return err
 }
 
-// mailStopped stops what goes out about an article that was taken from the readers. A digest opened since then tells the rest.
+// mailStopped stops what still goes out about an article that was taken from the readers, and names what is to be mailed instead.
 func (s *Store) mailStopped(ctx context.Context, tx pgx.Tx, c *publicChange, verb string, out *newsroom.IssueOpened) error {
-	var own []newsroom.Issue
-	for _, i := range c.issues {
-		if i.Kind != newsroom.IssueDigest || i.Status == newsroom.IssueAborted {
-			own = append(own, i)
-		}
-	}
-	if err := s.stopRunning(ctx, tx, own, verb, out); err != nil {
+	late := map[string]bool{} // digests that were composed with it and that the withdrawal did not see: opened at the same moment
+	rows, _ := tx.Query(ctx, sqlComposedWith, args{"id": c.articleID})
+	var id string
+	if _, err := pgx.ForEachRow(rows, []any{&id}, func() error { late[id] = true; return nil }); err != nil {
 		return err
+	}
+	for _, i := range c.issues {
+		why, stop := verb, true
+		if i.Kind == newsroom.IssueDigest {
+			if stop = late[i.ID] || i.Status == newsroom.IssueAborted; late[i.ID] {
+				again, err := s.openDigestAgain(ctx, tx, c, i)
+				if err != nil {
+					return err
+				}
+				if again != "" {
+					why = newsroom.StopRecomposed
+				}
+			}
+		}
+		if !stop { // not composed yet: it will leave the article out
+			continue
+		}
+		if err := s.stopRunning(ctx, tx, []newsroom.Issue{i}, why, out); err != nil {
+			return err
+		}
 	}
 	return s.openedFor(ctx, tx, c.articleID, c.n, out)
 }
@@ -178,8 +198,12 @@ func (s *Store) mailCorrected(ctx context.Context, tx pgx.Tx, c *publicChange, o
 	}
 	for _, i := range old {
 		if i.Kind == newsroom.IssueDigest && i.Status != newsroom.IssueDone && i.Status != newsroom.IssueAborted {
-			if _, err := s.openDigestAgain(ctx, tx, c, i, out); err != nil {
+			again, err := s.openDigestAgain(ctx, tx, c, i)
+			if err != nil {
 				return err
+			}
+			if again != "" {
+				out.Issues = append(out.Issues, again)
 			}
 		}
 	}
@@ -218,29 +242,30 @@ const (
 	SELECT id FROM mail_issues WHERE kind = 'digest' AND items @> ARRAY[@article::text]
 	  AND (cardinality(revisions) = 0 OR revisions[array_position(items, @article)] < @revision)`
 	sqlDigestAgain = `
-	INSERT INTO mail_issues (id, kind, list, period, sections, items, readers, covers_from, covers_to, opened_at, status, why)
-	SELECT @again, kind, list, period || '/' || @article::text || '-' || @n::bigint, sections, items, readers, covers_from, covers_to, @at,
+	INSERT INTO mail_issues (id, kind, list, period, sections, items, readers, told_in, covers_from, covers_to, opened_at, status, why)
+	SELECT @again, kind, list, period || '/' || @article::text || '-' || @n::bigint, sections, items, readers, told_in, covers_from, covers_to, @at,
 	  CASE WHEN @why = '' THEN 'preparing' ELSE 'paused' END, @why
 	FROM mail_issues i WHERE id = @id AND EXISTS (SELECT FROM live_articles l WHERE l.article_id = ANY (i.items) AND l.public = 'live')
 	ON CONFLICT DO NOTHING`
 )
 
 // openDigestAgain opens the rest of digest i as it stood before it was stopped, for a correction or without an article that readers
-// see no more: it is composed anew, for those who have not got it. One that was paused stays so. opened is false where nothing is left
-// to tell.
-func (s *Store) openDigestAgain(ctx context.Context, tx pgx.Tx, c *publicChange, i newsroom.Issue, out *newsroom.IssueOpened) (opened bool, err error) {
-	again, why := newsroom.NewID(), ""
+// see no more: it is composed anew, for those who have not got it. One that was paused stays so. It returns the new one's id, "" where
+// nothing is left to tell.
+func (s *Store) openDigestAgain(ctx context.Context, tx pgx.Tx, c *publicChange, i newsroom.Issue) (again string, err error) {
+	again = newsroom.NewID()
+	why := ""
 	if i.Status == newsroom.IssuePaused {
 		why = i.Why
 	}
 	tag, err := tx.Exec(ctx, sqlDigestAgain, args{"again": again, "article": c.articleID, "n": c.n, "id": i.ID, "at": s.now().UTC(), "why": why})
 	if err != nil {
-		return false, fmt.Errorf("open digest %s again: %w", i.ID, err)
+		return "", fmt.Errorf("open digest %s again: %w", i.ID, err)
 	}
-	if opened = tag.RowsAffected() == 1; opened {
-		out.Issues = append(out.Issues, again)
+	if tag.RowsAffected() == 0 {
+		return "", nil
 	}
-	return opened, nil
+	return again, nil
 }
 
 // stopRunning stops those of issues that are not finished. One that was stopped already, by the transaction that took its
@@ -282,11 +307,11 @@ func (s *Store) stopIssues(ctx context.Context, tx pgx.Tx, articleID string, n i
 	for _, i := range running {
 		own := why
 		if i.Kind == newsroom.IssueDigest {
-			again, err := s.openDigestAgain(ctx, tx, &c, i, &out)
+			again, err := s.openDigestAgain(ctx, tx, &c, i)
 			if err != nil {
 				return nil, err
 			}
-			if again {
+			if again != "" {
 				own = newsroom.StopRecomposed
 			}
 		}

@@ -4,22 +4,26 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"toasoan/newsroom"
 )
 
-const sqlPause = `UPDATE mail_issues SET status = 'paused', why = @why, by_id = @by WHERE id = @id AND status IN ('preparing', 'prepared', 'sending')`
+const sqlPause = `
+	UPDATE mail_issues SET status = 'paused', why = @why, by_id = @by
+	WHERE id = @id AND status IN ('preparing', 'prepared', 'sending') AND (resumed_at IS NULL OR resumed_at <= @seen)`
 
 // sqlTold asks whether the operator knows already: the courier told of the trouble itself.
 const sqlTold = `SELECT EXISTS (SELECT FROM alerts WHERE id = 'mail/' || @why AND cleared_at IS NULL)`
 
 // HoldIssue pauses an issue by itself: why is a code (relay_auth, relay_tls, hard_failures), put before the operator unless it is
-// there: one trouble is one alert, however many issues it holds.
-func (s *Store) HoldIssue(ctx context.Context, issueID, why string) error {
+// there: one trouble is one alert, however many issues it holds. An issue that a person has resumed since seen, the moment before which
+// the trouble may have been, goes on.
+func (s *Store) HoldIssue(ctx context.Context, issueID, why string, seen time.Time) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
-		if err := s.pause(ctx, tx, issueID, "", why); err != nil {
+		if paused, err := s.pause(ctx, tx, issueID, "", why, seen); err != nil || !paused {
 			return err
 		}
 		var told bool
@@ -34,18 +38,20 @@ func (s *Store) HoldIssue(ctx context.Context, issueID, why string) error {
 	return nil
 }
 
-func (s *Store) pause(ctx context.Context, tx pgx.Tx, issueID, by, why string) error {
-	tag, err := tx.Exec(ctx, sqlPause, args{"id": issueID, "why": why, "by": by})
+// pause reports whether the issue ran, and was not resumed since seen.
+func (s *Store) pause(ctx context.Context, tx pgx.Tx, issueID, by, why string, seen time.Time) (bool, error) {
+	tag, err := tx.Exec(ctx, sqlPause, args{"id": issueID, "why": why, "by": by, "seen": seen.UTC()})
 	if err != nil || tag.RowsAffected() == 0 {
-		return err
+		return false, err
 	}
-	return takeBack(ctx, tx, issueID, newsroom.DeliveryPending, s.now().UTC())
+	return true, takeBack(ctx, tx, issueID, newsroom.DeliveryPending, s.now().UTC())
 }
 
 // PauseIssue holds an issue on a person's word: no dot is given after it. An issue that does not run stays as it is.
 func (s *Store) PauseIssue(ctx context.Context, by newsroom.Person, issueID string) error {
 	return s.issueAct(ctx, by, issueID, "issue.pause", func(tx pgx.Tx, i newsroom.Issue) error {
-		return s.pause(ctx, tx, issueID, by.ID, "person")
+		_, err := s.pause(ctx, tx, issueID, by.ID, "person", s.now())
+		return err
 	})
 }
 
@@ -62,7 +68,7 @@ func (s *Store) StopIssue(ctx context.Context, by newsroom.Person, issueID strin
 const (
 	sqlResume = `
 	UPDATE mail_issues SET status = CASE WHEN prepared_at IS NULL THEN 'preparing' ELSE 'sending' END, why = '', by_id = @by,
-	  finished_at = NULL, counts = NULL WHERE id = @id`
+	  finished_at = NULL, counts = NULL, resumed_at = @at WHERE id = @id`
 	sqlRevive = `UPDATE mail_deliveries SET state = 'pending', done_at = NULL WHERE issue_id = @id AND state = 'cancelled'`
 	// What a minor edit changed mails nobody, and keeps nobody from being mailed.
 	retold        = `(p.event = 'published' OR (p.event = 'corrected' AND p.kind <> 'minor'))`
@@ -84,13 +90,15 @@ func (s *Store) ResumeIssue(ctx context.Context, by newsroom.Person, issueID str
 		if _, err := tx.Exec(ctx, sqlRevive, args{"id": issueID}); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, sqlResume, args{"id": issueID, "by": by.ID}); err != nil {
+		if _, err := tx.Exec(ctx, sqlResume, args{"id": issueID, "by": by.ID, "at": s.now().UTC()}); err != nil {
 			return err
 		}
-		if err := s.clearAlert(ctx, tx, "mail/"+i.Why); err != nil {
-			return err
+		for _, alert := range []string{"mail/" + i.Why, i.Why + "/" + issueID, "issue/" + issueID} {
+			if err := s.clearAlert(ctx, tx, alert); err != nil {
+				return err
+			}
 		}
-		return s.clearAlert(ctx, tx, "issue/"+issueID)
+		return nil
 	})
 }
 

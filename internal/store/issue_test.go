@@ -235,7 +235,7 @@ func TestResumeAfterAMinorEdit(t *testing.T) {
 	h, issue := onePublished(t, 4)
 	ctx := t.Context()
 	h.sendAll(issue, 2)
-	if err := h.HoldIssue(ctx, issue, "gate:spf"); err != nil {
+	if err := h.HoldIssue(ctx, issue, "gate:spf", h.now()); err != nil {
 		t.Fatal(err)
 	}
 	h.publish("article00001", 2, 2, "corrected", newsroom.ChangeMinor)
@@ -342,5 +342,29 @@ func TestCorrectionReachesADoubtThatWasPutOff(t *testing.T) {
 		if told != (kind == newsroom.IssueCorrection) {
 			t.Errorf("the %s goes to who may have got the wrong text: %t", kind, told)
 		}
+	}
+}
+
+// A chunk that is late to say what was wrong does not undo that a person has mended it and said go on.
+func TestALateHoldDoesNotUndoAResume(t *testing.T) {
+	t.Parallel()
+	h, issue := onePublished(t, 2)
+	ctx := t.Context()
+	seen := h.now()
+	h.later(time.Second)
+	status := func() string { return h.text(`SELECT status FROM mail_issues`) }
+	if err := h.HoldIssue(ctx, issue, "relay_auth", seen); err != nil || status() != newsroom.IssuePaused {
+		t.Fatalf("%s, %v", status(), err)
+	}
+	h.later(time.Minute)
+	if err := h.ResumeIssue(ctx, h.admin, issue); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.HoldIssue(ctx, issue, "relay_auth", seen); err != nil || status() == newsroom.IssuePaused || h.value(`SELECT count(*) FROM alerts WHERE cleared_at IS NULL`) != 0 {
+		t.Errorf("held by what was before: %s, %v", status(), err)
+	}
+	h.later(time.Minute)
+	if err := h.HoldIssue(ctx, issue, "relay_auth", h.now()); err != nil || status() != newsroom.IssuePaused {
+		t.Errorf("not held by what is now: %s, %v", status(), err)
 	}
 }

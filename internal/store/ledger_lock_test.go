@@ -21,7 +21,8 @@ func TestStoppingDoesNotDeadlockWithCommits(t *testing.T) {
 			return h.abort(t.Context(), tx, issue, "", "person")
 		},
 		"pause": func(h *mailHouse, tx pgx.Tx, issue string) error {
-			return h.pause(t.Context(), tx, issue, "", "person")
+			_, err := h.pause(t.Context(), tx, issue, "", "person", h.now())
+			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

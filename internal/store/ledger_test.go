@@ -460,7 +460,7 @@ func TestHeldIssuesAreOneAlert(t *testing.T) {
 	}
 	for _, c := range [][2]string{{"relay_auth", "relay_auth"}, {"cannot_compose", "issue_held"}} {
 		for range 2 {
-			if err := h.HoldIssue(ctx, issue, c[0]); err != nil {
+			if err := h.HoldIssue(ctx, issue, c[0], h.now()); err != nil {
 				t.Fatal(err)
 			}
 		}
