@@ -13,10 +13,6 @@ import (
 	"toasoan/newsroom"
 )
 
-// digestHour is when digests are made, in minutes after local midnight, where the setting "digest_minute" does not say
-// otherwise: at the end of the office's day.
-const digestHour = 17 * 60
-
 // digestBack is how many days back a cut that nobody made (the machine was off) is made up for.
 const digestBack = 4
 
@@ -32,8 +28,8 @@ func (c cut) period() string { return string(c.cadence) + "/" + c.day.String() }
 
 // cuts lists the cuts of the last days that are over at now, oldest first: each working day a daily one, each week's last working
 // day a weekly one.
-func cuts(cal newsroom.Calendar, minute int, now time.Time) []cut {
-	at := func(d newsroom.Date) time.Time { return d.Start().Add(time.Duration(minute) * time.Minute) }
+func cuts(cal newsroom.Calendar, hours digestHours, now time.Time) []cut {
+	at := func(d newsroom.Date) time.Time { return d.Start().Add(time.Duration(hours.on(d)) * time.Minute) }
 	var days []newsroom.Date // working days, oldest first, far enough back for the week before
 	for back := 31; back >= 0; back-- {
 		if d := newsroom.DateOf(now.AddDate(0, 0, -back)); cal.Works(d) {
@@ -130,12 +126,12 @@ func (s *Store) OpenDigests(ctx context.Context, now time.Time) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	minute := digestHour
-	if err := s.Setting(ctx, "digest_minute", &minute); err != nil {
+	hours, err := s.digestHours(ctx)
+	if err != nil {
 		return nil, err
 	}
 	var opened []string
-	for _, c := range cuts(calendar, minute, now) {
+	for _, c := range cuts(calendar, hours, now) {
 		ids, err := s.openCut(ctx, c)
 		if err != nil {
 			return opened, fmt.Errorf("open digests of %s: %w", c.period(), err)
