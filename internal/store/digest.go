@@ -325,20 +325,18 @@ func (s *Store) digestCandidates(ctx context.Context, q querier, i newsroom.Issu
 
 // A digest that is not composed yet leaves out what readers see no more.
 const sqlItemsShown = `
-	SELECT count(*) >= CASE (SELECT content_hash FROM mail_issues WHERE id = @id) WHEN '' THEN 1 ELSE cardinality(@items::text[]) END FROM live_articles l WHERE l.article_id = ANY (@items) AND l.public = 'live'
-	  AND NOT EXISTS (SELECT FROM publications p, mail_issues i WHERE i.id = @id AND p.article_id = l.article_id
-	    AND p.revision > i.revisions[array_position(i.items, l.article_id)] AND ` + retold + `)`
+	SELECT count(l.article_id) >= CASE i.content_hash WHEN '' THEN 1 ELSE cardinality(i.items) END
+	FROM mail_issues i LEFT JOIN live_articles l ON l.article_id = ANY (i.items) AND l.public = 'live'
+	  AND NOT EXISTS (SELECT FROM publications p WHERE p.article_id = l.article_id
+	    AND p.revision > i.revisions[array_position(i.items, l.article_id)] AND ` + retold + `)
+	WHERE i.id = @id GROUP BY i.id`
 
 // stillShown reports whether readers see what the issue tells: the article's revision, or every article of a digest.
 func (s *Store) stillShown(ctx context.Context, q querier, i newsroom.Issue) (shown bool, err error) {
-	if i.Kind != newsroom.IssueDigest {
+	if i.Kind == newsroom.IssueDigest {
+		err = q.QueryRow(ctx, sqlItemsShown, args{"id": i.ID}).Scan(&shown)
+	} else {
 		err = q.QueryRow(ctx, sqlStillShown, args{"id": i.ArticleID, "revision": i.Revision}).Scan(&shown)
-		return shown, err
 	}
-	d, err := s.digest(ctx, q, i.ID)
-	if err != nil {
-		return false, err
-	}
-	err = q.QueryRow(ctx, sqlItemsShown, args{"id": i.ID, "items": orEmpty(d.items)}).Scan(&shown)
-	return shown, err
+	return shown, notFound(err)
 }

@@ -109,6 +109,7 @@ func (s *Server) routes() {
 	s.on("GET /desk/issues", s.staff(s.getDeskIssues, bureau...))
 	s.on("GET /desk/issues/{id}", s.staff(s.getDeskIssue, bureau...))
 	s.on("POST /desk/issues/{id}", s.staff(s.postDeskIssue, bureau...))
+	s.on("POST /desk/issues/{id}/blocks", s.staff(s.postLiftBlocks, admin...))
 	s.on("GET /desk/issues/{id}/recipients", s.staff(s.getRecipients, admin...))
 	s.on("GET /desk/issues/{id}/recipients.csv", s.staffLong(0, s.getRecipientsCSV, admin...))
 	s.on("GET /desk/subscribers", s.staff(s.getSubscribers, admin...))
