@@ -60,7 +60,7 @@ func (s *Store) DigestMinute(ctx context.Context) (int, error) {
 // SaveDigestMinute changes when digests are made, from tomorrow on. *newsroom.InvalidError for a minute that no day has.
 func (s *Store) SaveDigestMinute(ctx context.Context, by newsroom.Person, minute int) error {
 	if minute < 0 || minute >= 24*60 {
-		return &newsroom.InvalidError{Fields: []newsroom.FieldError{{Field: "digest", Code: "time"}}}
+		return &newsroom.InvalidError{Fields: []newsroom.FieldError{{Field: "digest", Code: "bad_clock"}}}
 	}
 	hours, err := s.digestHours(ctx)
 	if err != nil {

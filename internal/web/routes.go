@@ -156,6 +156,7 @@ func (s *Server) routes() {
 	s.on("POST /desk/admin/policies/{section}", s.staff(s.postPolicy, admin...))
 	s.on("GET /desk/admin/mail", s.staff(s.getMailLimits, admin...))
 	s.on("POST /desk/admin/mail", s.staff(s.postMailLimits, admin...))
+	s.on("POST /desk/admin/mail/digest", s.staff(s.postDigestHour, admin...))
 	s.on("GET /desk/admin/audit", s.staff(s.getAudit, admin...))
 	s.on("GET /desk/admin/audit.jsonl", s.staffLong(0, s.getAuditFile(newsroom.AuditJSONL), admin...))
 	s.on("GET /desk/admin/audit.csv", s.staffLong(0, s.getAuditFile(newsroom.AuditCSV), admin...))
