@@ -18,7 +18,7 @@ type alertField struct {
 
 // alertWords are the codes that stand in alerts, and where their words are: a value of "why" is "issue.why_<value>".
 var alertWords = map[string]string{
-	"why": "issue.why_", "state": "delivery.", "kind": "bounce.", "missing": "effect.", "code": "refused.",
+	"why": "issue.why_", "state": "delivery.", "kind": "bounce.", "missing": "effect.", "code": "refused.", "stage": "smtp.",
 }
 
 // alertPages are the pages of what an alert is about.

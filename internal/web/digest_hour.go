@@ -18,7 +18,7 @@ type digestStore interface {
 
 // postDigestHour handles POST /desk/admin/mail/digest: when digests are made, from tomorrow on.
 func (s *Server) postDigestHour(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
-	typed := strings.TrimSpace(r.PostFormValue("digest"))
+	typed := strings.TrimSpace(r.PostFormValue("digest")) // 16:30
 	minute := -1 // which is refused
 	if at, err := time.Parse("15:04", typed); err == nil {
 		minute = at.Hour()*60 + at.Minute()
