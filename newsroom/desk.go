@@ -154,6 +154,18 @@ type DeskIssue struct {
 	RecentAt time.Time // zero: it does not run
 	Faults   []DeliveryFault
 	Bounces  []BounceGroup // what came back after the relay had taken it
+	Sections []string      // of a digest
+	Shown    bool          // readers see what it tells: it may go on, and what failed may be sent again
+	Offers   IssueOffers
+}
+
+// IssueOffers is how many mails of an issue a person may have sent again, by what became of them, and how many addresses its refusals
+// have blocked. Whoever left, or gets no mail any more, is in none of the first three.
+type IssueOffers struct {
+	Later   int // put off, or given up
+	InDoubt int // nobody knows, and nothing happens by itself: another copy may be the second
+	Refused int // for good
+	Blocked int // addresses that were refused, and get no mail since
 }
 
 // DeliveryFault is one kind of trouble in an issue and how many mails had it.

@@ -36,6 +36,7 @@ type DeliveryRow struct {
 	Reply        string
 	Next         *time.Time
 	DoneAt       *time.Time
+	MessageID    string // without its domain; "" before the row is made
 }
 
 // DeliveryFilter narrows an issue's recipients. After is the subscriber id of the last row seen.
@@ -75,6 +76,19 @@ const (
 
 // Replaced reports that another issue goes out in this one's place.
 func (i Issue) Replaced() bool { return i.Why == StopSuperseded || i.Why == StopRecomposed }
+
+// Over reports that nothing of the issue goes out any more by itself.
+func (i Issue) Over() bool { return i.Status == IssueDone || i.Status == IssueAborted }
+
+// Resumable reports that the issue was paused or stopped and may go on, where readers see what it tells.
+func (i Issue) Resumable(now time.Time) bool {
+	return (i.Status == IssuePaused || i.Status == IssueAborted) && !i.Replaced() && !i.Counted(now)
+}
+
+// Retryable reports that mails of the issue that failed may be sent again, where readers see what it tells.
+func (i Issue) Retryable(now time.Time) bool {
+	return i.Status != IssueAborted && i.Status != IssuePreparing && !i.Counted(now)
+}
 
 // HoldFormer is why an article's issue waits after a correction: the one before was paused or stopped, and resuming is a person's
 // decision.

@@ -131,7 +131,8 @@ func temporalTLS(t config.Temporal) (*tls.Config, error) {
 func (a *app) webServer(ready ...web.Check) (*web.Server, error) {
 	return web.New(web.Options{
 		Store: a.store, Dispatch: a.dispatch, Bus: a.bus, Keys: a.keys, Log: a.log, URL: a.config.URL, Secure: a.config.URL.Scheme == "https",
-		Demo: a.config.Demo, TrustedProxies: a.config.TrustedProxies, Ready: ready, Returns: a.bounces(),
+		Demo: a.config.Demo, TrustedProxies: a.config.TrustedProxies, Ready: ready, MailDomain: a.config.Mail.Domain,
+		Returns: a.bounces(),
 	})
 }
 

@@ -44,19 +44,15 @@ func runDoctor(ctx context.Context, t terminal, arguments []string) error {
 		{"keys", d.keys, "set TOASOAN_SECRET, or let `toasoan run` make the keys"},
 		{"nats", d.nats, "start NATS with JetStream, check NATS_URL"},
 		{"temporal", d.temporal, "start Temporal, check TEMPORAL_ADDRESS and TEMPORAL_TLS_*"},
+		{"public address", d.address, "set TOASOAN_URL to the https:// address of the portal, and put a certificate before it"},
 		{"mail relay", d.relay, "check SMTP_URL: host, port, TLS and password"},
-		{"returned mail", d.returned, "check IMAP_URL: host, TLS, password and mailbox; or BOUNCE_LISTEN and whether the worker runs"},
+		{"returned mail", d.returned, "set IMAP_URL or BOUNCE_LISTEN; if one is set, check its host, TLS, password and mailbox, or whether the worker runs"},
 		{"disk", d.disk, "free disk space"},
 	} {
 		one, cancel := context.WithTimeout(ctx, 10*time.Second)
 		said, err := check.look(one)
 		cancel()
-		if err != nil {
-			d.failed++
-			fmt.Fprintf(t.out, "  ✗ %-14s %v\n    %-14s → %s\n", check.name, err, "", check.then)
-			continue
-		}
-		fmt.Fprintf(t.out, "  ✓ %-14s %s\n", check.name, said)
+		d.show(check.name, said, err, check.then)
 	}
 	if err := d.sender(ctx); err != nil {
 		return err
@@ -71,6 +67,28 @@ type doctor struct {
 	terminal
 	config config.Config
 	failed int
+}
+
+// warning is what works as it is, and must not stay so before real mail is sent.
+type warning string
+
+func (w warning) Error() string { return string(w) }
+
+// show prints what a check found, and counts what failed; a warning does not.
+func (d *doctor) show(name, said string, err error, then string) {
+	mark := "✓"
+	if err != nil {
+		mark, said = "✗", err.Error()
+		if _, only := errors.AsType[warning](err); only {
+			mark = "!"
+		} else {
+			d.failed++
+		}
+	}
+	fmt.Fprintf(d.out, "  %s %-14s %s\n", mark, name, said)
+	if err != nil {
+		fmt.Fprintf(d.out, "    %-14s → %s\n", "", then)
+	}
 }
 
 func (d *doctor) query(ctx context.Context, sql string, into any) error {
@@ -160,6 +178,14 @@ func (d *doctor) temporal(ctx context.Context) (string, error) {
 	return "namespace " + d.config.Temporal.Namespace, runs.Check(ctx)
 }
 
+// address is where readers and mail programs find us: the one-click leave button of a newsletter wants https (RFC 8058 §3.1).
+func (d *doctor) address(context.Context) (string, error) {
+	if d.config.URL.Scheme != "https" {
+		return "", warning("TOASOAN_URL is " + d.config.URL.String() + ": mail programs show no one-click unsubscribe without https")
+	}
+	return d.config.URL.String(), nil
+}
+
 func (d *doctor) relay(ctx context.Context) (string, error) {
 	if err := d.config.Need("SMTP_URL"); err != nil {
 		return "", err
@@ -234,9 +260,9 @@ func (d *doctor) returned(ctx context.Context) (string, error) {
 	case len(ways) > 0:
 		return strings.Join(ways, "; "), nil
 	case d.config.Mail.BounceDomain != "":
-		return "not read here: set IMAP_URL or BOUNCE_LISTEN unless the relay reports by HTTP", nil
+		return "", warning("not read here, unless the relay reports by HTTP")
 	}
-	return "not read: set IMAP_URL or BOUNCE_LISTEN before real mail is sent", nil
+	return "", warning("not read: addresses that do not exist are never learnt")
 }
 
 // leastFree is how much disk the data folder wants free.

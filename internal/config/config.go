@@ -51,6 +51,7 @@ type Temporal struct {
 // Mail is who sends, how fast, and with what signature.
 type Mail struct {
 	From         string
+	Domain       string // of From: Message-IDs end in it
 	FromTX       string // approvals, opt-ins; "": From
 	ReplyTo      string
 	BounceDomain string
@@ -131,8 +132,11 @@ func (c *Config) check() []error {
 	if c.Mail.FromTX == "" {
 		c.Mail.FromTX = c.Mail.From
 	}
-	if from, err := mail.ParseAddress(c.Mail.From); err == nil && c.Mail.DKIMDomain == "" {
-		_, c.Mail.DKIMDomain, _ = strings.Cut(from.Address, "@")
+	if from, err := mail.ParseAddress(c.Mail.From); err == nil {
+		_, c.Mail.Domain, _ = strings.Cut(from.Address, "@")
+	}
+	if c.Mail.DKIMDomain == "" {
+		c.Mail.DKIMDomain = c.Mail.Domain
 	}
 	if c.MigrateURL == "" {
 		c.MigrateURL = c.DatabaseURL

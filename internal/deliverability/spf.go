@@ -16,10 +16,13 @@ func (c *checker) spf(ctx context.Context, domain string) Finding {
 	case err != nil:
 		return dnsAway("spf", err)
 	case len(records) == 0:
-		return Finding{
-			Check: "spf", State: Failed, Said: domain + " has no SPF record", Do: "publish which addresses send for " + domain,
-			Record: txtRecord(domain, "v=spf1 "+c.mechanisms()+" -all"),
+		f := Finding{Check: "spf", State: Failed, Said: domain + " has no SPF record", Do: "publish which addresses send for " + domain}
+		if senders := c.mechanisms(); senders != "" {
+			f.Record = txtRecord(domain, "v=spf1 "+senders+" -all")
+		} else {
+			f.Do = "name the addresses from which mail leaves your network in MAIL_OUTBOUND, then ask again for the record"
 		}
+		return f
 	case len(records) > 1:
 		return Finding{
 			Check: "spf", State: Failed, Said: fmt.Sprintf("%s has %d SPF records: receivers take none", domain, len(records)),
@@ -40,6 +43,9 @@ func (c *checker) spf(ctx context.Context, domain string) Finding {
 			return dnsAway("spf", why)
 		case result == spf.PermError:
 			f.Said, f.Do, f.Record = fmt.Sprintf("SPF of %s is wrong: %v", domain, why), "mend the record", ""
+		case !public(ip):
+			f.Said, f.Record = fmt.Sprintf("%s in MAIL_OUTBOUND is no address that receivers see", ip), ""
+			f.Do = "name there the addresses from which mail leaves your network"
 		case c.guessed:
 			f.State, f.Do = Unknown, "name the addresses from which the relay sends in MAIL_OUTBOUND, so that this can be judged"
 			f.Said, f.Record = fmt.Sprintf("SPF of %s does not name %s, the relay's own address", domain, ip), ""
@@ -55,13 +61,17 @@ func (c *checker) spf(ctx context.Context, domain string) Finding {
 	return Finding{Check: "spf", State: Passed, Said: fmt.Sprintf("%s lets %s send", domain, list(c.addresses))}
 }
 
-// mechanisms are the parts of an SPF record that name the sending addresses.
+// mechanisms are the parts of an SPF record that name the sending addresses, "" where none is known that receivers see. What was only
+// guessed from the relay's name is named by it.
 func (c *checker) mechanisms() string {
-	if len(c.addresses) == 0 || c.guessed {
+	if _, err := netip.ParseAddr(c.Relay.Host); err != nil && c.guessed && len(c.addresses) > 0 {
 		return "a:" + c.Relay.Host
 	}
 	var parts []string
 	for _, ip := range c.addresses {
+		if !public(ip) {
+			continue
+		}
 		kind := "ip4:"
 		if ip.Is6() {
 			kind = "ip6:"

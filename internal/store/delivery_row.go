@@ -9,7 +9,7 @@ import (
 	"toasoan/newsroom"
 )
 
-const deliveryColumns = `d.subscriber_id, d.email, d.state, d.attempt, d.smtp_code, d.enhanced, d.smtp_stage, d.reply, d.next_attempt, d.done_at`
+const deliveryColumns = `d.subscriber_id, d.email, d.state, d.attempt, d.smtp_code, d.enhanced, d.smtp_stage, d.reply, d.next_attempt, d.done_at, d.message_id`
 
 const (
 	sqlDeliveryRows = `
@@ -20,7 +20,7 @@ const (
 )
 
 func deliveryInto(r *newsroom.DeliveryRow) []any {
-	return []any{&r.SubscriberID, &r.Email, &r.State, &r.Attempt, &r.Code, &r.Enhanced, &r.Stage, &r.Reply, &r.Next, &r.DoneAt}
+	return []any{&r.SubscriberID, &r.Email, &r.State, &r.Attempt, &r.Code, &r.Enhanced, &r.Stage, &r.Reply, &r.Next, &r.DoneAt, &r.MessageID}
 }
 
 // DeliveryRows lists an issue's recipients by subscriber id, a page at a time; next is the After of the page behind it, "" none.
@@ -46,7 +46,7 @@ func (s *Store) DeliveryRows(ctx context.Context, issueID string, f newsroom.Del
 
 // ExportDeliveries hands every recipient of an issue to each, one at a time, on record as by's act.
 func (s *Store) ExportDeliveries(ctx context.Context, by newsroom.Person, issueID string, each func(newsroom.DeliveryRow) error) error {
-	if err := s.issueAct(ctx, by, issueID, "issue.export", func(pgx.Tx, newsroom.Issue) error { return nil }); err != nil {
+	if err := s.issueAct(ctx, by, issueID, "issue.export", func(pgx.Tx, newsroom.Issue, map[string]any) error { return nil }); err != nil {
 		return err
 	}
 	rows, _ := s.db.Query(ctx, sqlExportDeliveries, args{"id": issueID})

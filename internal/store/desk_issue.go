@@ -13,14 +13,14 @@ import (
 const (
 	issueTitle    = `coalesce((SELECT title FROM articles WHERE articles.id = i.article_id), i.subject)`
 	sqlDeskIssues = `
-	SELECT ` + issueColumns + `, ` + issueTitle + ` FROM mail_issues i
+	SELECT ` + issueColumns + `, ` + issueTitle + `, i.sections FROM mail_issues i
 	WHERE (@article = '' OR i.article_id = @article) AND (@n = 0 OR i.n = @n) ORDER BY i.opened_at DESC LIMIT @limit`
-	sqlDeskIssue = `SELECT ` + issueColumns + `, ` + issueTitle + ` FROM mail_issues i WHERE i.id = @id`
-	// What the relay refused; what it took and came back is told apart (IssueBounces).
+	sqlDeskIssue = `SELECT ` + issueColumns + `, ` + issueTitle + `, i.sections FROM mail_issues i WHERE i.id = @id`
+	// What the relay refused; what it took and came back is told apart (IssueBounces). A doubt that is due again is no end.
 	sqlDeskIssueFaults = `
 	SELECT state, smtp_code, enhanced, max(reply), max(attempt), min(next_attempt), count(*)::int FROM mail_deliveries
 	WHERE issue_id = @id AND state IN ('soft', 'hard', 'expired', 'in_doubt', 'in_doubt_resent') AND smtp_stage <> 'bounce'
-	GROUP BY 1, 2, 3 ORDER BY 7 DESC, 1, 2, 3 LIMIT 100`
+	GROUP BY 1, 2, 3, next_attempt IS NULL ORDER BY 7 DESC, 1, 2, 3, 6 LIMIT 100`
 	sqlIssuePace = `
 	SELECT greatest(@since, coalesce(i.started_at, i.opened_at)),
 	  (SELECT count(*)::int FROM mail_deliveries d WHERE d.issue_id = i.id AND d.done_at > @since) FROM mail_issues i WHERE i.id = @id`
@@ -62,6 +62,12 @@ func (s *Store) DeskIssue(ctx context.Context, id string) (newsroom.DeskIssue, e
 			return one, fmt.Errorf("pace of issue %s: %w", id, notFound(err))
 		}
 	}
+	if one.Shown, err = s.stillShown(ctx, s.db, one.Issue); err != nil {
+		return one, fmt.Errorf("what issue %s tells: %w", id, err)
+	}
+	if one.Offers, err = s.offers(ctx, id); err != nil {
+		return one, err
+	}
 	one.Bounces, err = s.IssueBounces(ctx, id)
 	return one, err
 }
@@ -81,6 +87,6 @@ func (s *Store) Mailing(ctx context.Context) (running bool, err error) {
 }
 
 func collectDeskIssue(row pgx.CollectableRow) (d newsroom.DeskIssue, err error) {
-	d.Issue, err = scanIssue(row, &d.Title)
+	d.Issue, err = scanIssue(row, &d.Title, &d.Sections)
 	return d, err
 }

@@ -13,10 +13,6 @@ import (
 	"toasoan/newsroom"
 )
 
-// digestHour is when digests are made, in minutes after local midnight, where the setting "digest_minute" does not say
-// otherwise: at the end of the office's day.
-const digestHour = 17 * 60
-
 // digestBack is how many days back a cut that nobody made (the machine was off) is made up for.
 const digestBack = 4
 
@@ -32,8 +28,8 @@ func (c cut) period() string { return string(c.cadence) + "/" + c.day.String() }
 
 // cuts lists the cuts of the last days that are over at now, oldest first: each working day a daily one, each week's last working
 // day a weekly one.
-func cuts(cal newsroom.Calendar, minute int, now time.Time) []cut {
-	at := func(d newsroom.Date) time.Time { return d.Start().Add(time.Duration(minute) * time.Minute) }
+func cuts(cal newsroom.Calendar, hours digestHours, now time.Time) []cut {
+	at := func(d newsroom.Date) time.Time { return d.Start().Add(time.Duration(hours.on(d)) * time.Minute) }
 	var days []newsroom.Date // working days, oldest first, far enough back for the week before
 	for back := 31; back >= 0; back-- {
 		if d := newsroom.DateOf(now.AddDate(0, 0, -back)); cal.Works(d) {
@@ -132,12 +128,12 @@ func (s *Store) OpenDigests(ctx context.Context, now time.Time) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	minute := digestHour
-	if err := s.Setting(ctx, "digest_minute", &minute); err != nil {
+	hours, err := s.digestHours(ctx)
+	if err != nil {
 		return nil, err
 	}
 	var opened []string
-	for _, c := range cuts(calendar, minute, now) {
+	for _, c := range cuts(calendar, hours, now) {
 		ids, err := s.openCut(ctx, c)
 		if err != nil {
 			return opened, fmt.Errorf("open digests of %s: %w", c.period(), err)
@@ -337,20 +333,18 @@ func (s *Store) digestCandidates(ctx context.Context, q querier, i newsroom.Issu
 
 // A digest that is not composed yet leaves out what readers see no more.
 const sqlItemsShown = `
-	SELECT count(*) >= CASE (SELECT content_hash FROM mail_issues WHERE id = @id) WHEN '' THEN 1 ELSE cardinality(@items::text[]) END FROM live_articles l WHERE l.article_id = ANY (@items) AND l.public = 'live'
-	  AND NOT EXISTS (SELECT FROM publications p, mail_issues i WHERE i.id = @id AND p.article_id = l.article_id
-	    AND p.revision > i.revisions[array_position(i.items, l.article_id)] AND ` + retold + `)`
+	SELECT count(l.article_id) >= CASE i.content_hash WHEN '' THEN 1 ELSE cardinality(i.items) END
+	FROM mail_issues i LEFT JOIN live_articles l ON l.article_id = ANY (i.items) AND l.public = 'live'
+	  AND NOT EXISTS (SELECT FROM publications p WHERE p.article_id = l.article_id
+	    AND p.revision > i.revisions[array_position(i.items, l.article_id)] AND ` + retold + `)
+	WHERE i.id = @id GROUP BY i.id`
 
 // stillShown reports whether readers see what the issue tells: the article's revision, or every article of a digest.
 func (s *Store) stillShown(ctx context.Context, q querier, i newsroom.Issue) (shown bool, err error) {
-	if i.Kind != newsroom.IssueDigest {
+	if i.Kind == newsroom.IssueDigest {
+		err = q.QueryRow(ctx, sqlItemsShown, args{"id": i.ID}).Scan(&shown)
+	} else {
 		err = q.QueryRow(ctx, sqlStillShown, args{"id": i.ArticleID, "revision": i.Revision}).Scan(&shown)
-		return shown, err
 	}
-	d, err := s.digest(ctx, q, i.ID)
-	if err != nil {
-		return false, err
-	}
-	err = q.QueryRow(ctx, sqlItemsShown, args{"id": i.ID, "items": orEmpty(d.items)}).Scan(&shown)
-	return shown, err
+	return shown, notFound(err)
 }

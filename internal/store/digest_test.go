@@ -25,7 +25,7 @@ func TestCutsFollowTheCalendar(t *testing.T) {
 	t.Parallel()
 	cal := newsroom.DefaultCalendar()
 	names := func(now time.Time) (list []string) {
-		for _, c := range cuts(cal, digestHour, now) {
+		for _, c := range cuts(cal, nil, now) {
 			list = append(list, c.period())
 		}
 		return list
@@ -40,7 +40,7 @@ func TestCutsFollowTheCalendar(t *testing.T) {
 	if got := names(at("2026-11-29", "20:00")); slices.Contains(got, "daily/2026-11-28") || slices.Contains(got, "daily/2026-11-29") || !slices.Contains(got, "daily/2026-11-27") {
 		t.Errorf("on a Sunday: %v", got)
 	}
-	for _, c := range cuts(cal, digestHour, at("2026-11-30", "18:00")) {
+	for _, c := range cuts(cal, nil, at("2026-11-30", "18:00")) {
 		if c.period() == "daily/2026-11-30" && (!c.from.Equal(at("2026-11-27", "17:00")) || !c.to.Equal(at("2026-11-30", "17:00"))) {
 			t.Errorf("Monday covers %s to %s: the weekend is lost", c.from, c.to)
 		}

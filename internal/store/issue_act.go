@@ -47,19 +47,22 @@ func (s *Store) pause(ctx context.Context, tx pgx.Tx, issueID, by, why string, s
 	return true, takeBack(ctx, tx, issueID, newsroom.DeliveryPending, s.now().UTC())
 }
 
-// PauseIssue holds an issue on a person's word: no dot is given after it. An issue that does not run stays as it is.
+// PauseIssue holds an issue on a person's word: no dot is given after it. newsroom.ErrConflict for one that does not run.
 func (s *Store) PauseIssue(ctx context.Context, by newsroom.Person, issueID string) error {
-	return s.issueAct(ctx, by, issueID, "issue.pause", func(tx pgx.Tx, i newsroom.Issue) error {
+	return s.issueAct(ctx, by, issueID, "issue.pause", func(tx pgx.Tx, i newsroom.Issue, _ map[string]any) error {
+		if i.Over() || i.Status == newsroom.IssuePaused {
+			return newsroom.ErrConflict
+		}
 		_, err := s.pause(ctx, tx, issueID, by.ID, "person", s.now())
 		return err
 	})
 }
 
-// StopIssue ends an issue on a person's word: what has not reached its dot is cancelled.
+// StopIssue ends an issue on a person's word: what has not reached its dot is cancelled. newsroom.ErrConflict for one that is over.
 func (s *Store) StopIssue(ctx context.Context, by newsroom.Person, issueID string) error {
-	return s.issueAct(ctx, by, issueID, "issue.stop", func(tx pgx.Tx, i newsroom.Issue) error {
-		if i.Status == newsroom.IssueDone || i.Status == newsroom.IssueAborted {
-			return nil
+	return s.issueAct(ctx, by, issueID, "issue.stop", func(tx pgx.Tx, i newsroom.Issue, _ map[string]any) error {
+		if i.Over() {
+			return newsroom.ErrConflict
 		}
 		return s.abort(ctx, tx, issueID, by.ID, "person")
 	})
@@ -80,8 +83,8 @@ const (
 // ResumeIssue goes on with an issue that was paused, or stopped: then what was cancelled goes out after all. newsroom.ErrConflict when
 // readers do not see that revision (any more), or the issue is over.
 func (s *Store) ResumeIssue(ctx context.Context, by newsroom.Person, issueID string) error {
-	return s.issueAct(ctx, by, issueID, "issue.resume", func(tx pgx.Tx, i newsroom.Issue) error {
-		if (i.Status != newsroom.IssuePaused && i.Status != newsroom.IssueAborted) || i.Replaced() || i.Counted(s.now()) {
+	return s.issueAct(ctx, by, issueID, "issue.resume", func(tx pgx.Tx, i newsroom.Issue, _ map[string]any) error {
+		if !i.Resumable(s.now()) {
 			return newsroom.ErrConflict
 		}
 		if err := s.mustBeShown(ctx, tx, i); err != nil {
@@ -103,10 +106,18 @@ func (s *Store) ResumeIssue(ctx context.Context, by newsroom.Person, issueID str
 }
 
 const (
+	// What a person may have sent again: a mail that is in doubt and due again goes out by itself, and whoever left, or gets no mail any
+	// more, is not asked a second time.
+	retried = `FROM mail_deliveries d WHERE d.issue_id = @id AND d.state = ANY (@states) AND d.email <> ''
+	  AND (d.state <> 'in_doubt' OR d.next_attempt IS NULL)
+	  AND EXISTS (SELECT FROM subscribers s, mail_issues i WHERE s.id = d.subscriber_id AND i.id = d.issue_id AND ` + wanted + `)`
 	sqlRetryRows = `
 	UPDATE mail_deliveries SET state = CASE state WHEN 'in_doubt' THEN 'in_doubt' ELSE 'soft' END, next_attempt = @now, done_at = NULL,
 	  attempt = CASE state WHEN 'soft' THEN attempt ELSE 0 END
-	WHERE issue_id = @id AND state = ANY (@states) AND email <> ''`
+	WHERE issue_id = @id AND subscriber_id IN (SELECT d.subscriber_id ` + retried + `)`
+	sqlOffers = `
+	SELECT count(*) FILTER (WHERE d.state IN ('soft', 'expired'))::int, count(*) FILTER (WHERE d.state = 'in_doubt')::int,
+	  count(*) FILTER (WHERE d.state = 'hard')::int ` + retried + ``
 	sqlReopenIssue = `
 	UPDATE mail_issues SET status = 'sending', finished_at = NULL, counts = NULL, by_id = @by WHERE id = @id AND status = 'done'`
 )
@@ -116,8 +127,8 @@ const (
 var retryable = []newsroom.DeliveryState{newsroom.DeliverySoft, newsroom.DeliveryExpired, newsroom.DeliveryHard, newsroom.DeliveryInDoubt}
 
 // RetryIssue offers the rows in state again at once, and returns how many; "" takes what was refused so far and what was given
-// up. A row whose address is suppressed stays unsent. newsroom.ErrConflict for a stopped issue or another state, and when readers do not
-// see that revision (any more).
+// up. A row whose address is suppressed stays as it is. newsroom.ErrConflict for a stopped issue or another state, when there is no such
+// row, and when readers do not see that revision (any more).
 func (s *Store) RetryIssue(ctx context.Context, by newsroom.Person, issueID string, state newsroom.DeliveryState) (n int, err error) {
 	states := []newsroom.DeliveryState{state}
 	if state == "" {
@@ -125,8 +136,8 @@ func (s *Store) RetryIssue(ctx context.Context, by newsroom.Person, issueID stri
 	} else if !slices.Contains(retryable, state) {
 		return 0, newsroom.ErrConflict
 	}
-	err = s.issueAct(ctx, by, issueID, "issue.retry", func(tx pgx.Tx, i newsroom.Issue) error {
-		if i.Status == newsroom.IssueAborted || i.Status == newsroom.IssuePreparing || i.Counted(s.now()) {
+	err = s.issueAct(ctx, by, issueID, "issue.retry", func(tx pgx.Tx, i newsroom.Issue, note map[string]any) error {
+		if !i.Retryable(s.now()) {
 			return newsroom.ErrConflict
 		}
 		if err := s.mustBeShown(ctx, tx, i); err != nil {
@@ -137,8 +148,9 @@ func (s *Store) RetryIssue(ctx context.Context, by newsroom.Person, issueID stri
 			return err
 		}
 		if n = int(tag.RowsAffected()); n == 0 {
-			return nil
+			return newsroom.ErrConflict
 		}
+		note["states"], note["n"] = states, n
 		_, err = tx.Exec(ctx, sqlReopenIssue, args{"id": issueID, "by": by.ID})
 		return err
 	})
@@ -154,22 +166,65 @@ func (s *Store) mustBeShown(ctx context.Context, q querier, i newsroom.Issue) er
 	return err
 }
 
+const (
+	// Blocks that refusals of this issue set: the address was not blocked when it was opened, or the issue would not have gone there.
+	blocked = `FROM suppressions b, subscribers s, mail_deliveries d, mail_issues i
+	WHERE i.id = @id AND d.issue_id = i.id AND d.state = 'hard' AND s.id = d.subscriber_id
+	  AND b.email_mac = s.email_mac AND b.why = 'hard' AND b.at >= i.opened_at`
+	sqlBlocked    = `SELECT count(DISTINCT s.id)::int ` + blocked
+	sqlLiftBlocks = `
+	DELETE FROM suppressions WHERE why = 'hard' AND email_mac IN (SELECT s.email_mac ` + blocked + `)`
+)
+
+// LiftBlocks lets mails go again to the addresses that refusals of this issue have blocked, and returns how many: a relay that was not
+// set up right may refuse everybody. newsroom.ErrConflict where there is none.
+func (s *Store) LiftBlocks(ctx context.Context, by newsroom.Person, issueID string) (n int, err error) {
+	err = s.issueAct(ctx, by, issueID, "issue.lift", func(tx pgx.Tx, _ newsroom.Issue, note map[string]any) error {
+		tag, err := tx.Exec(ctx, sqlLiftBlocks, args{"id": issueID})
+		if err != nil {
+			return err
+		}
+		if n = int(tag.RowsAffected()); n == 0 {
+			return newsroom.ErrConflict
+		}
+		note["n"] = n
+		return nil
+	})
+	return n, err
+}
+
+// offers counts what a person may do about an issue's failures.
+func (s *Store) offers(ctx context.Context, issueID string) (o newsroom.IssueOffers, err error) {
+	err = s.db.QueryRow(ctx, sqlOffers, args{"id": issueID, "states": retryable}).Scan(&o.Later, &o.InDoubt, &o.Refused)
+	if err == nil {
+		err = s.db.QueryRow(ctx, sqlBlocked, args{"id": issueID}).Scan(&o.Blocked)
+	}
+	if err != nil {
+		return o, fmt.Errorf("what may be sent again of issue %s: %w", issueID, err)
+	}
+	return o, nil
+}
+
 const sqlUntold = `UPDATE mail_issues SET untold_at = @at WHERE id = @id`
 
-// issueAct does what a person asks about an issue, under its lock and on record; its run is told of it, now or by the reconciliation.
-func (s *Store) issueAct(ctx context.Context, by newsroom.Person, issueID, action string, do func(pgx.Tx, newsroom.Issue) error) error {
+// issueAct does what a person asks about an issue, under its lock and on record with what do notes; its run is told of it, now or by
+// the reconciliation. What do refuses leaves no trace.
+func (s *Store) issueAct(
+	ctx context.Context, by newsroom.Person, issueID, action string, do func(tx pgx.Tx, i newsroom.Issue, note map[string]any) error,
+) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		i, err := scanIssue(tx.QueryRow(ctx, sqlLockIssue, args{"id": issueID}))
 		if err != nil {
 			return err
 		}
-		if err := do(tx, i); err != nil {
+		note := map[string]any{"issue_id": issueID, "article_id": i.ArticleID}
+		if err := do(tx, i, note); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, sqlUntold, args{"id": issueID, "at": s.now().UTC()}); err != nil {
 			return err
 		}
-		return s.adminAct(ctx, tx, by, action, map[string]any{"issue_id": issueID, "article_id": i.ArticleID})
+		return s.adminAct(ctx, tx, by, action, note)
 	})
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", action, issueID, err)

@@ -19,17 +19,21 @@ const (
 	sqlOwnUnroll   = `SELECT pg_advisory_xact_lock(7305118003)`
 )
 
+// wanted says of subscriber s and issue i: whoever left the list, the newsroom or this world since the freeze gets it no more.
+const wanted = `s.state = 'confirmed' AND s.email <> '' AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)
+	    AND EXISTS (SELECT FROM subscriptions l WHERE l.subscriber_id = s.id AND CASE i.kind
+	      WHEN 'digest' THEN l.section_id = ANY (i.sections) WHEN 'article' THEN l.section_id = i.list ELSE true END)`
+
 const (
-	// Whoever left the list, the newsroom or this world since the freeze is not wanted any more.
 	sqlUnrolled = `
 	SELECT r.id, r.since, coalesce(s.email, ''), coalesce(s.name, ''), coalesce(s.key_version, 0),
-	  coalesce(s.state = 'confirmed' AND s.email <> '' AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac)
-	    AND EXISTS (SELECT FROM subscriptions l WHERE l.subscriber_id = s.id AND CASE i.kind
-	      WHEN 'digest' THEN l.section_id = ANY (i.sections) WHEN 'article' THEN l.section_id = i.list ELSE true END), false)
+	  coalesce(` + wanted + `, false)
 	FROM mail_issues i JOIN mail_chunks c ON c.issue_id = i.id,
 	  unnest(c.recipients[c.written + 1:c.written + @most], c.since[c.written + 1:c.written + @most]) AS r (id, since)
 	  LEFT JOIN subscribers s ON s.id = r.id
 	WHERE i.id = @issue AND c.chunk_no = @chunk ORDER BY r.id`
+	sqlUnwanted = `
+	SELECT d.subscriber_id, ` + suppressedWhy + ` FROM unnest(@ids::text[]) AS d (subscriber_id)`
 	sqlUnrollDone = `
 	UPDATE mail_chunks SET written = written + @n, recipients = CASE WHEN written + @n < cardinality(recipients) THEN recipients END,
 	  since = CASE WHEN written + @n < cardinality(recipients) THEN since END
@@ -39,7 +43,36 @@ const (
 
 var unrolledColumns = []string{
 	"issue_id", "subscriber_id", "chunk_no", "email", "name", "since", "key_version", "message_id", "date",
-	"state", "lease", "first_at", "done_at",
+	"state", "lease", "first_at", "done_at", "smtp_stage",
+}
+
+// unrolled is one of the frozen ids, as the reader is now.
+type unrolled struct {
+	id, email, name string
+	since           time.Time
+	prefsVersion    int
+	wanted          bool
+}
+
+// unwanted says why those who are not wanted any more are not.
+func unwanted(ctx context.Context, tx pgx.Tx, people []unrolled) (map[string]string, error) {
+	var ids []string
+	for _, p := range people {
+		if !p.wanted {
+			ids = append(ids, p.id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	found := map[string]string{}
+	var id, why string
+	rows, _ := tx.Query(ctx, sqlUnwanted, args{"ids": ids})
+	_, err := pgx.ForEachRow(rows, []any{&id, &why}, func() error {
+		found[id] = why
+		return nil
+	})
+	return found, err
 }
 
 // unroll writes the ledger's rows of the next most recipients of a chunk that are frozen ids only, each once for all. Those who are
@@ -48,22 +81,20 @@ func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int
 	if _, err := tx.Exec(ctx, sqlOwnUnroll); err != nil {
 		return nil, fmt.Errorf("wait for who leaves: %w", err)
 	}
-	type person struct {
-		id, email, name string
-		since           time.Time
-		prefsVersion    int
-		wanted          bool
-	}
 	rows, _ := tx.Query(ctx, sqlUnrolled, args{"issue": issueID, "chunk": chunk, "most": most})
-	people, err := pgx.AppendRows(make([]person, 0, most), rows, func(row pgx.CollectableRow) (p person, err error) {
+	people, err := pgx.AppendRows(make([]unrolled, 0, most), rows, func(row pgx.CollectableRow) (p unrolled, err error) {
 		return p, row.Scan(&p.id, &p.since, &p.email, &p.name, &p.prefsVersion, &p.wanted)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("unroll chunk %d of issue %s: %w", chunk, issueID, err)
 	}
+	why, err := unwanted(ctx, tx, people)
+	if err != nil {
+		return nil, fmt.Errorf("unroll chunk %d of issue %s: %w", chunk, issueID, err)
+	}
 	version, date := s.keys.Version(), s.now().UTC().Truncate(time.Second)
 	claimed := make([]newsroom.Recipient, 0, len(people))
-	written := []any{issueID, nil, chunk, nil, nil, nil, version, nil, date, nil, nil, nil, nil} // unrolledColumns
+	written := []any{issueID, nil, chunk, nil, nil, nil, version, nil, date, nil, nil, nil, nil, nil} // unrolledColumns
 	_, err = tx.CopyFrom(ctx, pgx.Identifier{"mail_deliveries"}, unrolledColumns, pgx.CopyFromSlice(len(people), func(k int) ([]any, error) {
 		p := people[k]
 		r := newsroom.Recipient{
@@ -80,7 +111,7 @@ func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int
 			claimed = append(claimed, r)
 		}
 		written[1], written[3], written[4], written[5], written[7] = p.id, p.email, p.name, p.since, r.MessageID
-		written[9], written[10], written[11], written[12] = state, under, first, done
+		written[9], written[10], written[11], written[12], written[13] = state, under, first, done, why[p.id]
 		return written, nil
 	}))
 	if err != nil {

@@ -119,6 +119,7 @@ const (
 	  ORDER BY d.subscriber_id LIMIT @limit FOR UPDATE OF d SKIP LOCKED)
 	UPDATE mail_deliveries d SET lease = @lease, next_attempt = NULL, resent = d.resent OR due.was = 'in_doubt',
 	  state = CASE WHEN due.wanted THEN 'claimed' WHEN d.resent OR due.was = 'in_doubt' THEN 'in_doubt' ELSE 'suppressed' END,
+	  smtp_stage = CASE WHEN due.wanted OR d.resent OR due.was = 'in_doubt' THEN d.smtp_stage ELSE ` + suppressedWhy + ` END,
 	  done_at = CASE WHEN due.wanted THEN NULL ELSE @now END, first_at = coalesce(d.first_at, @now)
 	FROM due WHERE d.issue_id = due.issue_id AND d.subscriber_id = due.subscriber_id
 	RETURNING d.state, d.subscriber_id, d.name, d.email, coalesce(d.since, d.date), d.message_id, d.date, d.verp, d.attempt, d.smtp_code, d.key_version, due.prefs_version`

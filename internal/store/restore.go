@@ -42,8 +42,8 @@ func (s *Store) SettleRestore(ctx context.Context, by newsroom.Person, made time
 	if err != nil {
 		return r, err
 	}
-	minute := digestHour
-	if err := s.Setting(ctx, "digest_minute", &minute); err != nil {
+	hours, err := s.digestHours(ctx)
+	if err != nil {
 		return r, err
 	}
 	err = s.tx(ctx, func(tx pgx.Tx) error {
@@ -67,7 +67,7 @@ func (s *Store) SettleRestore(ctx context.Context, by newsroom.Person, made time
 				*do.count = int(tag.RowsAffected())
 			}
 		}
-		for _, c := range cuts(calendar, minute, now) {
+		for _, c := range cuts(calendar, hours, now) {
 			tag, err := tx.Exec(ctx, sqlMailerSees, args{"durable": digester, "event": c.period(), "at": now})
 			if err != nil {
 				return err

@@ -28,8 +28,12 @@ func (s *Store) emailMAC(key string) []byte { return s.keys.MAC("email", key) }
 const (
 	sqlSuppress = `
 	INSERT INTO suppressions (email_mac, scope, why, at) VALUES (@mac, @scope, @why, @at) ON CONFLICT (email_mac, scope) DO NOTHING`
+	// A suppressed row keeps why where others keep how far the relay went: its reader left, or the address is blocked.
+	suppressedWhy = `coalesce((SELECT b.why FROM suppressions b JOIN subscribers s ON s.email_mac = b.email_mac
+	  WHERE s.id = d.subscriber_id ORDER BY b.scope LIMIT 1), 'left')`
 	sqlSuppressOpen = `
-	UPDATE mail_deliveries SET state = CASE WHEN resent OR state = 'in_doubt' THEN 'in_doubt' ELSE 'suppressed' END,
+	UPDATE mail_deliveries d SET state = CASE WHEN resent OR state = 'in_doubt' THEN 'in_doubt' ELSE 'suppressed' END,
+	  smtp_stage = CASE WHEN resent OR state = 'in_doubt' THEN smtp_stage ELSE ` + suppressedWhy + ` END,
 	  next_attempt = NULL, done_at = @at
 	WHERE subscriber_id = @subscriber AND (state IN ('pending', 'claimed', 'soft') OR (state = 'in_doubt' AND next_attempt IS NOT NULL))
 	  AND (cardinality(@lists::text[]) = 0 OR issue_id IN (SELECT id FROM mail_issues i

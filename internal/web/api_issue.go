@@ -134,11 +134,11 @@ func (s *Server) apiGetRecipients(ctx context.Context, me caller, in *apiIDIn) (
 		to.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="issue-%s.csv"`, in.ID))
 		to.SetStatus(http.StatusOK)
 		table := csv.NewWriter(to.BodyWriter())
-		_ = table.Write([]string{"subscriber_id", "email", "state", "attempt", "code", "enhanced", "stage", "reply", "next_attempt", "done_at"}) // told by Error
+		_ = table.Write([]string{"subscriber_id", "email", "state", "attempt", "code", "enhanced", "stage", "reply", "next_attempt", "done_at", "message_id"}) // told by Error
 		err := s.Store.ExportDeliveries(ctx, me.Person, in.ID, func(d newsroom.DeliveryRow) error {
 			return table.Write([]string{
 				d.SubscriberID, d.Email, string(d.State), strconv.Itoa(d.Attempt), strconv.Itoa(d.Code), d.Enhanced, d.Stage, harmless(d.Reply),
-				stamp(d.Next), stamp(d.DoneAt),
+				stamp(d.Next), stamp(d.DoneAt), s.messageID(d),
 			})
 		})
 		table.Flush()

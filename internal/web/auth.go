@@ -29,6 +29,7 @@ type deskStore interface {
 	accountStore
 	adminStore
 	mailLimitsStore
+	digestStore
 	articleStore
 	authStore
 	boardStore

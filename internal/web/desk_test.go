@@ -893,7 +893,13 @@ func TestTrouble(t *testing.T) {
 	d.no(d.store.Park(t.Context(), "feeds", "torn", "newsroom.x", []byte("{"), "không đọc được"))
 	d.no(d.store.RaiseAlert(t.Context(), "a", "not_me", map[string]any{"article_id": "abcabcabcabc"}))
 	b.get("/desk").want(t, 200).has(t, "Có 1 cảnh báo.", "Có 2 sự kiện chưa xử lý được.")
-	b.get("/desk/admin/trouble").want(t, 200).has(t, "mailer", "không đọc được", "Không phải tôi")
+	d.no(d.store.RaiseAlert(t.Context(), "c", "content_refused", map[string]any{
+		"issue_id": "abc", "stage": "dot", "reply": "5.7.1 <script>spam</script>", "why": "hard_failures", "missing": []string{"feeds", "page"}, "sent": 1200,
+		"due": "2026-11-23T07:08:09Z", "counts": newsroom.IssueCounts{Candidates: 3, Sent: 2, Hard: 1}, "letter_id": "",
+	}))
+	b.get("/desk/admin/trouble").want(t, 200).has(t, "mailer", "không đọc được", "Không phải tôi", "Máy chủ thư trả lời: <b>5.7.1 &lt;script&gt;spam", "Bước gửi: <b>Câu trả lời sau khi giao thư",
+		`<a href="/desk/issues/abc">abc</a>`, "Quá nhiều địa chỉ bị từ chối", "Nguồn tin RSS, Trang đăng", "<b>1.200</b>", "<b>23/11/2026 14:08</b>",
+		"3 người nhận = 2 đã gửi &#43; 1 bị từ chối").lacks(t, `u003c`, "Candidates", "Mã thư")
 	b.post("/desk/admin/trouble/events", url.Values{"id": {"1"}}).want(t, 303)
 	b.post("/desk/admin/trouble/events", url.Values{"id": {"2"}}).want(t, 422)
 	b.post("/desk/admin/trouble/events", url.Values{"id": {"99"}}).want(t, 404)

@@ -23,6 +23,7 @@ type runStore interface {
 	ResumeIssue(ctx context.Context, by newsroom.Person, issueID string) error
 	StopIssue(ctx context.Context, by newsroom.Person, issueID string) error
 	RetryIssue(ctx context.Context, by newsroom.Person, issueID string, state newsroom.DeliveryState) (n int, err error)
+	LiftBlocks(ctx context.Context, by newsroom.Person, issueID string) (n int, err error)
 }
 
 // issueRuns starts an issue's run and tells one that is there to look at its issue. Met by dispatch.
@@ -65,6 +66,26 @@ func (s *Server) postDeskIssue(w http.ResponseWriter, r *http.Request, me newsro
 		s.Log.WarnContext(ctx, "mail run is told later", "issue_id", id, "error", err)
 	}
 	s.leaveFlash(w, "good", said, args...)
+	return see(w, r, to)
+}
+
+// postLiftBlocks handles POST /desk/issues/{id}/blocks: the addresses that this issue's refusals have blocked get mails again. Without the
+// tick nothing happens.
+func (s *Server) postLiftBlocks(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
+	id := r.PathValue("id")
+	to := "/desk/issues/" + id
+	if r.PostFormValue("sure") == "" {
+		return see(w, r, to)
+	}
+	n, err := s.Store.LiftBlocks(r.Context(), me, id)
+	if errors.Is(err, newsroom.ErrConflict) {
+		s.leaveFlash(w, "warn", "flash.issue_no_blocks")
+		return see(w, r, to)
+	}
+	if err != nil {
+		return err
+	}
+	s.leaveFlash(w, "good", "flash.issue_lifted", "n", strconv.Itoa(n))
 	return see(w, r, to)
 }
 
@@ -113,7 +134,7 @@ func (s *Server) getRecipients(w http.ResponseWriter, r *http.Request, me newsro
 	}
 	for _, d := range rows {
 		page.Rows = append(page.Rows, recipientView{
-			SubscriberID: d.SubscriberID, Email: d.Email, State: o.l.T("delivery." + string(d.State)), Reply: relayReply(d), Attempts: attempts(d),
+			SubscriberID: d.SubscriberID, Email: d.Email, State: deliveryWord(o.l, d), Reply: relayReply(d), Attempts: attempts(d),
 			Next: d.Next, Done: d.DoneAt,
 		})
 	}
@@ -122,6 +143,17 @@ func (s *Server) getRecipients(w http.ResponseWriter, r *http.Request, me newsro
 		page.Next = "/desk/issues/" + url.PathEscape(id) + "/recipients?" + q.Encode()
 	}
 	return s.deskPage(w, r, me, http.StatusOK, "desk/recipients", "issues", page)
+}
+
+// deliveryWord says what became of a mail: a doubt that is due again is no end, and who was not mailed either left or is blocked.
+func deliveryWord(l language, d newsroom.DeliveryRow) string {
+	if d.State == newsroom.DeliveryInDoubt && d.Next != nil {
+		return l.T("delivery.in_doubt_due")
+	}
+	if why := "subs.blocked_" + d.Stage; d.State == newsroom.DeliverySuppressed && l.Has(why) {
+		return l.T("delivery.suppressed_why", "why", l.T(why))
+	}
+	return l.T("delivery." + string(d.State))
 }
 
 // attempts is how often a mail was tried: the ledger counts results that left it open, so the one that closed it comes on top.
@@ -156,17 +188,32 @@ func (s *Server) getRecipientsCSV(w http.ResponseWriter, r *http.Request, me new
 	if _, err := s.Store.DeskIssue(r.Context(), id); err != nil {
 		return err
 	}
-	l := s.lang(r)
 	out := csvFile(w, "thu-"+id+".csv")
-	if err := out.Write([]string{"subscriber_id", "email", "state", "attempts", "code", "enhanced", "stage", "reply", "next_attempt", "done_at"}); err != nil {
+	if err := out.Write([]string{"subscriber_id", "email", "state", "attempts", "code", "enhanced", "stage", "reply", "next_attempt", "done_at", "message_id"}); err != nil {
 		return err
 	}
 	err := s.Store.ExportDeliveries(r.Context(), me, id, func(d newsroom.DeliveryRow) error {
 		return out.Write([]string{
 			d.SubscriberID, plainCell(d.Email), string(d.State), strconv.Itoa(attempts(d)), codeCell(d.Code), d.Enhanced, d.Stage, plainCell(d.Reply),
-			timeCell(l, d.Next), timeCell(l, d.DoneAt),
+			momentCell(d.Next), momentCell(d.DoneAt), s.messageID(d),
 		})
 	})
 	out.Flush()
 	return errors.Join(err, out.Error())
+}
+
+// momentCell is a time as programs read it, to the second, in local time: a relay's log is held against it.
+func momentCell(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.In(newsroom.Zone).Format(time.RFC3339)
+}
+
+// messageID is the Message-ID as it stands in the mail and in the relay's log, "" before the mail is made.
+func (s *Server) messageID(d newsroom.DeliveryRow) string {
+	if d.MessageID == "" {
+		return ""
+	}
+	return "<" + d.MessageID + "@" + s.MailDomain + ">"
 }

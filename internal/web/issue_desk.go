@@ -35,8 +35,38 @@ type issueView struct {
 	Running        bool // may be paused
 	Paused, Halted bool // halted: paused or stopped
 	Resumable      bool // halted, and readers still see what it tells of
+	Unseen         bool // might go on, or be tried again, if readers saw what it tells of
+	Offers         []offerView
+	Blocked        int // addresses that its refusals have blocked
 	Faults         []faultView
 	Bounces        []bounceView
+}
+
+// offerView is one kind of failed mails that may be sent again; State is what store.RetryIssue takes.
+type offerView struct {
+	State      newsroom.DeliveryState
+	Text, Note string
+}
+
+// offers are what may be sent again, a button for each kind there is.
+func offers(l language, o newsroom.IssueOffers) (list []offerView) {
+	for _, one := range []struct {
+		state newsroom.DeliveryState
+		text  string
+		n     int
+	}{
+		{"", "issue.retry_later", o.Later}, {newsroom.DeliveryInDoubt, "issue.retry_in_doubt", o.InDoubt}, {newsroom.DeliveryHard, "issue.retry_hard", o.Refused},
+	} {
+		if one.n == 0 {
+			continue
+		}
+		v := offerView{State: one.state, Text: l.T(one.text, "n", l.Number(int64(one.n)))}
+		if note := one.text + "_note"; l.Has(note) {
+			v.Note = l.T(note)
+		}
+		list = append(list, v)
+	}
+	return list
 }
 
 // bounceView is what came back for one reason.
@@ -101,11 +131,44 @@ func (s *Server) pace(l language, d newsroom.DeskIssue) string {
 	return l.T("issue.pace", append(words, "at", l.Time(s.Now().Add(left)), "n", l.Number(int64(left.Minutes()+0.5)))...)
 }
 
+// issueList names who gets an issue: a section's subscribers, or of a digest its cadence and sections.
+func (o lists) issueList(d newsroom.DeskIssue) string {
+	if d.Kind != newsroom.IssueDigest {
+		return o.section(d.List)
+	}
+	names := make([]string, len(d.Sections))
+	for i, id := range d.Sections {
+		names[i] = o.section(id)
+	}
+	cadence, cut, _ := strings.Cut(d.Period, "/")
+	list := o.l.T("cadence."+cadence) + " · " + strings.Join(names, ", ")
+	if strings.Contains(cut, "/own-") {
+		list += " · " + o.l.T("issue.own")
+	}
+	return list
+}
+
+// afterwards is the key of what happens to mails after such a failure.
+func afterwards(f newsroom.DeliveryFault) string {
+	switch {
+	case f.State == newsroom.DeliverySoft && f.Code >= 500:
+		return "failure.then_few"
+	case f.State == newsroom.DeliverySoft:
+		return "failure.then_later"
+	case f.State == newsroom.DeliveryExpired:
+		return "failure.then_expired"
+	case f.State == newsroom.DeliveryInDoubt && f.Next != nil:
+		return "failure.then_once"
+	default:
+		return "failure.then_over"
+	}
+}
+
 func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
 	c := d.Counts
 	v := issueView{
 		ID: d.ID, URL: "/desk/issues/" + d.ID, Title: d.Title, Kind: o.l.T("issue.kind_" + d.Kind), Status: o.l.T("issue." + d.Status),
-		Opened: o.l.DateTime(d.OpenedAt), List: o.section(d.List), Counts: c, Done: c.Candidates - c.Waiting, Failed: c.Hard + c.Expired + c.InDoubt,
+		Opened: o.l.DateTime(d.OpenedAt), List: o.issueList(d), Counts: c, Done: c.Candidates - c.Waiting, Failed: c.Hard + c.Expired + c.InDoubt,
 		Balanced: c.Balanced(), Why: d.Why, Pace: s.pace(o.l, d), Equation: equation(o.l, c),
 	}
 	if c.Candidates > 0 {
@@ -122,8 +185,14 @@ func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
 	}
 	v.Paused = d.Status == newsroom.IssuePaused
 	v.Halted = v.Paused || d.Status == newsroom.IssueAborted
-	v.Resumable = v.Halted && !d.Replaced() && !d.Counted(s.Now())
-	v.Running = !v.Halted && d.Status != newsroom.IssueDone
+	v.Resumable = d.Shown && d.Resumable(s.Now())
+	v.Running = !v.Paused && !d.Over()
+	v.Blocked = d.Offers.Blocked
+	if again := offers(o.l, d.Offers); d.Retryable(s.Now()) && d.Shown {
+		v.Offers = again
+	} else {
+		v.Unseen = !d.Shown && (d.Resumable(s.Now()) || d.Retryable(s.Now()) && len(again) > 0)
+	}
 	switch d.Status {
 	case "done":
 		v.State = "approved"
@@ -135,8 +204,8 @@ func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
 	for _, f := range d.Faults {
 		reason := "failure." + string(newsroom.FailureOf(f.State, f.Code, f.Enhanced))
 		one := faultView{
-			State: o.l.T("delivery." + string(f.State)), Reply: relayReply(newsroom.DeliveryRow{Code: f.Code, Enhanced: f.Enhanced, Reply: f.Reply}),
-			Reason: o.l.T(reason), Meaning: o.l.T(reason + "_text"), Count: f.Count, URL: v.URL + "/recipients?state=" + string(f.State),
+			State: deliveryWord(o.l, newsroom.DeliveryRow{State: f.State, Next: f.Next}), Reply: relayReply(newsroom.DeliveryRow{Code: f.Code, Enhanced: f.Enhanced, Reply: f.Reply}),
+			Reason: o.l.T(reason), Meaning: o.l.T(reason+"_text") + " " + o.l.T(afterwards(f)), Count: f.Count, URL: v.URL + "/recipients?state=" + string(f.State),
 		}
 		if f.Next != nil {
 			one.Next = o.l.DateTime(*f.Next)

@@ -16,20 +16,34 @@ type mailLimitsStore interface {
 	SaveMailLimits(ctx context.Context, by newsroom.Person, m newsroom.MailLimits) error
 }
 
-// mailLimitsPage is the page "desk/mail": how much may go to the relay. The values are as typed.
+// mailLimitsPage is the page "desk/mail": how much may go to the relay, and when digests go. The values are as typed.
 type mailLimitsPage struct {
 	Rate, Connections string // "" as the program was started
 	Domains           string // one "domain, mails per second, mails at once" a line
+	Digest            string // 16:30
 	Errors            formErrors
 }
 
 // getMailLimits handles GET /desk/admin/mail.
 func (s *Server) getMailLimits(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
-	m, err := s.Store.MailLimits(r.Context())
+	page, err := s.mailLimitsNow(r)
 	if err != nil {
 		return err
 	}
-	var page mailLimitsPage
+	return s.deskPage(w, r, me, http.StatusOK, "desk/mail", "mail", page)
+}
+
+// mailLimitsNow is the page as things are.
+func (s *Server) mailLimitsNow(r *http.Request) (page mailLimitsPage, err error) {
+	m, err := s.Store.MailLimits(r.Context())
+	if err != nil {
+		return page, err
+	}
+	minute, err := s.Store.DigestMinute(r.Context())
+	if err != nil {
+		return page, err
+	}
+	page.Digest = clock(minute)
 	if m.Rate != nil {
 		page.Rate = strconv.Itoa(*m.Rate)
 	}
@@ -39,7 +53,7 @@ func (s *Server) getMailLimits(w http.ResponseWriter, r *http.Request, me newsro
 	for _, d := range m.Domains {
 		page.Domains += fmt.Sprintf("%s, %d, %d\n", d.Domain, d.Rate, d.AtOnce)
 	}
-	return s.deskPage(w, r, me, http.StatusOK, "desk/mail", "mail", page)
+	return page, nil
 }
 
 // postMailLimits handles POST /desk/admin/mail.
@@ -56,6 +70,11 @@ func (s *Server) postMailLimits(w http.ResponseWriter, r *http.Request, me newsr
 	m.Domains = domainLimits(page.Domains)
 	err := s.Store.SaveMailLimits(r.Context(), me, m)
 	if wrong, ok := wrongFields(s.lang(r), err); ok {
+		minute, err := s.Store.DigestMinute(r.Context())
+		if err != nil {
+			return err
+		}
+		page.Digest = clock(minute)
 		page.Errors = wrong.named(s.lang(r), "rate", "admin.mail_rate", "connections", "admin.mail_connections", "domains", "admin.mail_domains_label")
 		return s.deskPage(w, r, me, http.StatusUnprocessableEntity, "desk/mail", "mail", page)
 	}

@@ -22,6 +22,7 @@ type Options struct {
 	Secure         bool           // the public URL is https: cookies are Secure, HSTS is sent
 	Demo           bool           // demo content: the pages say so
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	MailDomain     string         // sender's domain of the newsletters: their Message-IDs end in it
 	Returns        Returns        // takes what relays report about mails
 	Ready          []Check        // what /readyz asks besides the database
 	Now            func() time.Time

@@ -178,13 +178,13 @@ func TestDeskHoldsAndRetriesAMailRun(t *testing.T) {
 	if _, err := m.db.Exec(t.Context(), `UPDATE mail_deliveries SET state = 'expired', smtp_code = 452, reply = 'mailbox full', enhanced = '4.2.2' WHERE email = 'a@example.vn'`); err != nil {
 		t.Fatal(err)
 	}
-	reviewer.get(page).want(t, 200).has(t, "Gửi lại thư lỗi", "452 4.2.2 mailbox full", "Hộp thư đầy", "Người nhận cần dọn hộp thư", "<b>3</b> người nhận",
+	reviewer.get(page).want(t, 200).has(t, "Gửi lại ngay 1 thư bị hoãn", "452 4.2.2 mailbox full", "Hộp thư đầy", "Người nhận cần dọn hộp thư. Đã thử lại trong 72 giờ, cổng không tự gửi nữa.", "<b>3</b> người nhận",
 		"<b>1</b> hết hạn gửi lại", "Số liệu khớp: không sót ai.")
 	reviewer.get(page+"/recipients").want(t, 403) // addresses are the admin's
 	admin.get(page+"/recipients?state=expired").want(t, 200).has(t, "a@example.vn", "452 4.2.2 mailbox full").lacks(t, "b@example.vn")
 	admin.get(page+"/recipients.csv").want(t, 200).has(t, "a@example.vn,expired,1,452", "c@example.vn,pending")
 	reviewer.post(page, url.Values{"act": {"retry"}}).want(t, 303)
-	reviewer.get(page).want(t, 200).has(t, "Sẽ gửi lại ngay 1 thư.")
+	reviewer.get(page).want(t, 200).has(t, "Đã xếp 1 thư để gửi lại.")
 	reviewer.post(page, url.Values{"act": {"stop"}}).want(t, 303)
 	reviewer.get(page).want(t, 200).has(t, "Đã dừng hẳn.", "Gửi tiếp")
 	reviewer.post(page, url.Values{"act": {"retry"}}).want(t, 303)

@@ -32,7 +32,7 @@ type alertView struct {
 	ID, Text, URL string
 	At            string
 	Cleared       string
-	Detail        string
+	Fields        []alertField
 }
 
 type parkedView struct {
@@ -63,9 +63,7 @@ func (s *Server) getTrouble(w http.ResponseWriter, r *http.Request, me newsroom.
 		if a.ClearedAt != nil {
 			v.Cleared = l.DateTime(*a.ClearedAt)
 		}
-		if raw, err := json.Marshal(a.Detail); err == nil && len(a.Detail) > 0 {
-			v.Detail = string(raw)
-		}
+		v.Fields = alertFields(l, a.Detail)
 		page.Alerts = append(page.Alerts, v)
 	}
 	parked, err := s.Store.ParkedEvents(r.Context(), 100)
