@@ -49,11 +49,11 @@ func (s *Store) pause(ctx context.Context, tx pgx.Tx, issueID, by, why string, s
 
 // PauseIssue holds an issue on a person's word: no dot is given after it. newsroom.ErrConflict for one that does not run.
 func (s *Store) PauseIssue(ctx context.Context, by newsroom.Person, issueID string) error {
-	return s.issueAct(ctx, by, issueID, "issue.pause", func(tx pgx.Tx, i newsroom.Issue, _ map[string]any) error {
-		if i.Over() || i.Status == newsroom.IssuePaused {
-			return newsroom.ErrConflict
+	return s.issueAct(ctx, by, issueID, "issue.pause", func(tx pgx.Tx, _ newsroom.Issue, _ map[string]any) error {
+		ran, err := s.pause(ctx, tx, issueID, by.ID, "person", s.now())
+		if err == nil && !ran {
+			err = newsroom.ErrConflict
 		}
-		_, err := s.pause(ctx, tx, issueID, by.ID, "person", s.now())
 		return err
 	})
 }
