@@ -161,8 +161,7 @@ type ImportRow struct {
 	Line      int // in the file, from 1
 	Email     string
 	Name      string
-	Sections  []string
-	Cadence   Cadence
+	Lists     []Subscription
 	ConsentAt *time.Time
 }
 
