@@ -15,7 +15,7 @@ import (
 // readerStore is what the pages of subscribers by mail ask of the database.
 type readerStore interface {
 	Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id string, err error)
-	Confirmation(ctx context.Context, token string) (u newsroom.Subscriber, done bool, err error)
+	Confirmation(ctx context.Context, token string) (newsroom.Confirmation, error)
 	Confirm(ctx context.Context, token string, proof newsroom.Proof) (id string, err error)
 	SubscriberByToken(ctx context.Context, token string) (newsroom.Subscriber, error)
 	SetPreferences(ctx context.Context, token string, lists []newsroom.Subscription, name string, proof newsroom.Proof) (newsroom.Subscriber, error)
