@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"toasoan/newsroom"
@@ -107,11 +108,11 @@ func TestDeskImportsFindsAndErasesSubscribers(t *testing.T) {
 	admin.get(again).want(t, 200).has(t, "nhập danh sách này cũng không thay đổi gì", "Chọn tệp khác").lacks(t, "Nhập 0 người")
 
 	first := admin.get("/desk/subscribers?state=confirmed").want(t, 200)
-	if n := strings.Count(first.text, `class="table-main"`); n != 50 {
+	if n := strings.Count(first.text, `class="table-main table-name"`); n != 50 {
 		t.Errorf("%d rows on the first page", n)
 	}
 	found := admin.get("/desk/subscribers?q=NGUYEN+thi+lan+77").want(t, 200).has(t, "reader077@example.vn").lacks(t, "reader078@")
-	_, rest, _ := strings.Cut(found.text, `<td class="table-main"><a href="`)
+	_, rest, _ := strings.Cut(found.text, `<td class="table-main table-name"><a href="`)
 	person, _, _ := strings.Cut(rest, `"`)
 	admin.get(person).want(t, 200).has(t, "reader077@example.vn", "Nhập từ danh sách", "Phiếu giấy 2025")
 	admin.get(person+"/data").want(t, 200).has(t, `"email": "reader077@example.vn"`)
@@ -178,6 +179,40 @@ func TestDeskImportsItsOwnExport(t *testing.T) {
 	if m.no(m.db.QueryRow(t.Context(), `SELECT string_agg(state, ' ' ORDER BY id) FROM subscribers WHERE id IN ('asked0000001', 'left00000001')`).Scan(&state)); state != "requested left" {
 		t.Errorf("who has not agreed is %s", state)
 	}
+}
+
+// shows serves what b sees to a real browser.
+func (b *deskBrowser) shows() string {
+	b.d.t.Helper()
+	at := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range b.cookies {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		r.Header.Set("User-Agent", b.agent)
+		b.d.Handler().ServeHTTP(w, r)
+	}))
+	b.d.t.Cleanup(at.Close)
+	return at.URL
+}
+
+// A name without an end, which anybody can type, pushes no other column out of sight.
+func TestLongNamesLeaveTheListWhole(t *testing.T) {
+	t.Parallel()
+	m := newMailRoom(t)
+	admin := m.as("admin")
+	at := m.upload(admin, "email,name,sections\nlan@example.vn,"+strings.Repeat("Nguyễn", 16)+",kinh-te\n"+strings.Repeat("a", 60)+"@example.vn,Trần Thị Bích Ngọc,kinh-te\n", "Phiếu giấy").want(t, 303).Header().Get("Location")
+	admin.post(at, nil).want(t, 303)
+	m.imported(admin, at)
+	ctx, cancel := context.WithTimeout(chromium(t), time.Minute)
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(admin.shows()+"/desk/subscribers")); err != nil {
+		t.Fatal(err)
+	}
+	over, err := chromedp.Run(ctx, chromedp.Evaluate[int](`(box => box.scrollWidth - box.clientWidth)(document.querySelector('.table-box'))`))
+	if err != nil || over > 0 {
+		t.Errorf("the list is %d px wider than the page, %v", over, err)
+	}
+	photograph(ctx, t, "long-names")
 }
 
 // run publishes an article and freezes its issue.
