@@ -91,7 +91,9 @@ type LetterView struct {
 	Due        *time.Time
 	Left       time.Duration // working time left at Date; negative: overdue by
 	PublicURL  string
-	Sections   []string // subscription: names of the sections
+	Sections   []string  // subscription: names of the sections
+	Cadences   []Cadence // confirm_subscription, confirm_reminder: how often, of each of Sections
+	Known      bool      // confirm_subscription, confirm_reminder: gets news already
 	Until      *time.Time
 	Told       bool       // approval_reminder, approval_overdue: only told of it, not asked
 	Late       bool       // second_sign: the time for the signature is over

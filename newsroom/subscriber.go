@@ -80,6 +80,13 @@ type SubscribeRequest struct {
 	Proof    Proof
 }
 
+// Confirmation is what a confirmation link stands for.
+type Confirmation struct {
+	Subscriber                // with the name, the language and the lists that pressing it brings; the state is that of now
+	Before     []Subscription // what the person gets now
+	Done       bool           // there is nothing to confirm any more
+}
+
 // Leaving is what a mailed leave link stands for, and what became of it.
 type Leaving struct {
 	SubscriberID string
@@ -161,8 +168,7 @@ type ImportRow struct {
 	Line      int // in the file, from 1
 	Email     string
 	Name      string
-	Sections  []string
-	Cadence   Cadence
+	Lists     []Subscription
 	ConsentAt *time.Time
 }
 

@@ -6,14 +6,20 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+	"golang.org/x/text/unicode/norm"
 )
 
 // ImportColumns are the columns of a subscriber list, by their names in the first line; only email must be there. Sections are
-// ids or Vietnamese names, separated by "|" or ";"; consent_at is a day (2026-10-02 or 02/10/2026).
-var ImportColumns = []string{"email", "name", "sections", "cadence", "consent_at"}
+// ids or Vietnamese names, separated by "|" or ";"; consent_at is a day (2026-10-02 or 02/10/2026). The others are of our own exports:
+// state (anything but confirmed is refused), blocked (anything is refused), lists (section:cadence, before sections and cadence) and
+// confirmed_at (where there is no consent_at).
+var ImportColumns = []string{"email", "name", "sections", "cadence", "consent_at", "state", "blocked", "lists", "confirmed_at"}
 
 // ErrImportHeader says that the first line of a list names no column "email".
 var ErrImportHeader = errors.New("the first line names no column email")
@@ -21,17 +27,23 @@ var ErrImportHeader = errors.New("the first line names no column email")
 // importLineBytes is the longest line that is read; a longer one is no line of such a list.
 const importLineBytes = 64 << 10
 
-// ReadImport reads a CSV list (comma, semicolon or tab; UTF-8, with or without byte order mark) line by line, so that its size does
-// not matter, and hands each line with an address to each: wrong is "" or the code of what is wrong with the line. Lines
-// without sections get all of fallback. sections maps ids and lower-cased names to ids. No cell reaches beyond its line, so that a
-// quotation mark that nobody closed takes no other person along.
-func ReadImport(file io.Reader, sections map[string]string, fallback []string, each func(row ImportRow, wrong string) error) error {
-	lines := importLines{from: bufio.NewReaderSize(file, importLineBytes)}
+// ImportRules is what the lines of a list are held against.
+type ImportRules struct {
+	Sections map[string]string // ids and lower-cased names to ids
+	Fallback []string          // sections of lines that name none
+	Now      time.Time         // no consent is younger
+}
+
+// ReadImport reads a CSV list (comma, semicolon or tab; UTF-8, or what its byte order mark says: a spreadsheet's "Unicode text" is
+// UTF-16) line by line, so that its size does not matter, and hands each line with an address to each: wrong is "" or the code of what
+// is wrong with the line. No cell reaches beyond its line, so that a quotation mark that nobody closed takes no other person along.
+func ReadImport(file io.Reader, rules ImportRules, each func(row ImportRow, wrong string) error) error {
+	decoded := transform.NewReader(file, unicode.BOMOverride(transform.Nop))
+	lines := importLines{from: bufio.NewReaderSize(decoded, importLineBytes)}
 	head, err := lines.next()
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 	lines.comma = separator(head)
 	column := map[string]int{}
 	for i, name := range lines.cells(head) {
@@ -51,7 +63,7 @@ func ReadImport(file io.Reader, sections map[string]string, fallback []string, e
 		cells := lines.cells(line)
 		get := func(name string) string {
 			if i, ok := column[name]; ok && i < len(cells) {
-				return strings.TrimSpace(cells[i])
+				return norm.NFC.String(OpenCell(strings.TrimSpace(cells[i])))
 			}
 			return ""
 		}
@@ -60,8 +72,10 @@ func ReadImport(file io.Reader, sections map[string]string, fallback []string, e
 		case lines.long:
 		case get("email") == "":
 			continue
+		case !utf8.Valid(line) || bytes.ContainsRune(line, utf8.RuneError): // of another encoding, or spoilt by one before
+			wrong = "encoding"
 		default:
-			row, wrong = importRow(get, sections, fallback)
+			row, wrong = importRow(get, rules)
 		}
 		row.Line = lines.nr
 		if err := each(row, wrong); err != nil {
@@ -104,42 +118,6 @@ func (l *importLines) cells(line []byte) []string {
 		return nil
 	}
 	return cells
-}
-
-func importRow(get func(string) string, sections map[string]string, fallback []string) (row ImportRow, wrong string) {
-	row = ImportRow{Email: get("email"), Name: get("name"), Cadence: Cadence(strings.ToLower(get("cadence")))}
-	if row.Cadence == "" {
-		row.Cadence = CadenceInstant
-	}
-	if !slices.Contains(Cadences, row.Cadence) {
-		return row, "cadence"
-	}
-	for name := range strings.FieldsFuncSeq(get("sections"), func(r rune) bool { return r == '|' || r == ';' }) {
-		id, ok := sections[strings.ToLower(strings.TrimSpace(name))]
-		if !ok {
-			return row, "section"
-		}
-		if !slices.Contains(row.Sections, id) {
-			row.Sections = append(row.Sections, id)
-		}
-	}
-	if len(row.Sections) == 0 {
-		row.Sections = fallback
-	}
-	if len(row.Sections) == 0 {
-		return row, "section"
-	}
-	if at := get("consent_at"); at != "" {
-		for _, layout := range []string{time.DateOnly, "02/01/2006", time.RFC3339} {
-			if parsed, err := time.ParseInLocation(layout, at, Zone); err == nil {
-				row.ConsentAt = &parsed
-			}
-		}
-		if row.ConsentAt == nil {
-			return row, "consent_at"
-		}
-	}
-	return row, ""
 }
 
 // separator is whichever of semicolon, tab and comma the first line has most of.

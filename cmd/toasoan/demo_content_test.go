@@ -163,14 +163,16 @@ func TestDemoSubscribersCanBeImported(t *testing.T) {
 		sections[c.ID] = c.ID
 	}
 	cadences, instant := map[newsroom.Cadence]int{}, map[string]int{}
-	err = newsroom.ReadImport(bytes.NewReader(list), sections, nil, func(row newsroom.ImportRow, wrong string) error {
+	err = newsroom.ReadImport(bytes.NewReader(list), newsroom.ImportRules{Sections: sections, Now: time.Now()}, func(row newsroom.ImportRow, wrong string) error {
 		if wrong != "" || row.ConsentAt == nil {
 			t.Errorf("line %d: %q", row.Line, wrong)
 		}
-		cadences[row.Cadence]++
-		if row.Cadence == newsroom.CadenceInstant {
-			for _, id := range row.Sections {
-				instant[id]++
+		for i, one := range row.Lists {
+			if i == 0 {
+				cadences[one.Cadence]++
+			}
+			if one.Cadence == newsroom.CadenceInstant {
+				instant[one.Section]++
 			}
 		}
 		return nil

@@ -26,7 +26,7 @@ func runSubscriber(ctx context.Context, t terminal, arguments []string) error {
 	}
 	flags := t.flagSet("subscriber "+what, "[flags] [FILE]")
 	source := flags.String("source", "", "import: where the consent of these people is recorded")
-	sections := flags.String("sections", "", "import: sections of lines that name none")
+	sections := flags.String("sections", "", "import: ids of the sections of lines that name none, separated by commas")
 	dry := flags.Bool("dry-run", false, "import: only say what would happen")
 	o, err := t.openTool(ctx, flags, rest)
 	if err != nil {
@@ -62,7 +62,7 @@ func (o *tool) importSubscribers(ctx context.Context, path, source string, secti
 	in, err := o.store.PreviewImport(ctx, console, filepath.Base(path), source, sections, list)
 	stop()
 	if err != nil {
-		return invalid(err)
+		return wrongImport(err)
 	}
 	o.report(in.Report)
 	if dry {
@@ -87,6 +87,20 @@ func (o *tool) importSubscribers(ctx context.Context, path, source string, secti
 	fmt.Fprintln(o.out, "imported:")
 	o.report(done.Report)
 	return nil
+}
+
+// wrongImport says what is wrong with the flags of an import.
+func wrongImport(err error) error {
+	wrong, ok := errors.AsType[*newsroom.InvalidError](err)
+	if !ok {
+		return err
+	}
+	for _, f := range wrong.Fields {
+		if f.Field == "sections" {
+			return fmt.Errorf("no section %q takes articles: `toasoan section list` names them", f.Params["name"])
+		}
+	}
+	return invalid(err)
 }
 
 // countedReader knows how much was read of it.
@@ -123,20 +137,20 @@ func (o *tool) report(r newsroom.ImportReport) {
 	}
 }
 
+// exportSubscribers writes everybody who is not erased; the import reads it back.
 func (o *tool) exportSubscribers(ctx context.Context) error {
 	w := csv.NewWriter(o.out)
-	if err := w.Write([]string{"email", "name", "state", "confirmed_at", "lists"}); err != nil {
+	if err := w.Write([]string{"email", "name", "state", "confirmed_at", "lists", "blocked"}); err != nil {
 		return err
 	}
 	err := o.store.ExportSubscribers(ctx, console, "", func(s newsroom.Subscriber) error {
-		confirmed, lists := "", make([]string, len(s.Lists))
+		confirmed := ""
 		if s.ConfirmedAt != nil {
-			confirmed = s.ConfirmedAt.Format("2006-01-02T15:04:05Z07:00")
+			confirmed = s.ConfirmedAt.Format(time.RFC3339)
 		}
-		for i, l := range s.Lists {
-			lists[i] = l.Section + ":" + string(l.Cadence)
-		}
-		return w.Write([]string{s.Email, s.Name, string(s.State), confirmed, strings.Join(lists, " ")})
+		return w.Write([]string{
+			newsroom.GuardCell(s.Email), newsroom.GuardCell(s.Name), string(s.State), confirmed, newsroom.ListsCell(s.Lists), s.Blocked,
+		})
 	})
 	w.Flush()
 	return errors.Join(err, w.Error())

@@ -251,11 +251,15 @@ func (p *letterPage) WhyText() string {
 	return p.l.T("reply.why_unclear")
 }
 
-// SectionList names the sections of a subscription.
+// SectionList names the sections of a subscription, and how often where that is asked for.
 func (p *letterPage) SectionList() string {
 	names := make([]string, 0, len(p.Sections))
-	for _, s := range p.Sections {
-		names = append(names, text.Line(s))
+	for i, s := range p.Sections {
+		name := text.Line(s)
+		if i < len(p.Cadences) {
+			name += " (" + p.l.T("cadence."+string(p.Cadences[i])) + ")"
+		}
+		names = append(names, name)
 	}
 	return strings.Join(names, " · ")
 }

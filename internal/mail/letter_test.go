@@ -315,6 +315,31 @@ func TestACorrectedArticleSaysSo(t *testing.T) {
 	}
 }
 
+// Nobody is promised an erasure that does not come: not who leaves one list of several, nor who gets news already and is asked about more.
+func TestOnlyWhatIsErasedIsPromised(t *testing.T) {
+	t.Parallel()
+	for tag, words := range map[string][2]string{"vi": {"xóa", "Quản lý đăng ký"}, "en": {"delete", "Manage subscription"}} {
+		c := testComposer(t)
+		c.locale = locale.For(tag)
+		one, all := sampleLetter(newsroom.LetterLeft, tag), sampleLetter(newsroom.LetterLeft, tag)
+		one.Until = nil
+		known, fresh := sampleLetter(newsroom.LetterConfirm, tag), sampleLetter(newsroom.LetterConfirm, tag)
+		known.Known = true
+		for i, v := range []newsroom.LetterView{one, all, known, fresh} {
+			m, err := c.Compose(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain, markup := bodies(t, m.Raw)
+			for _, body := range []string{plain, markup} {
+				if promised := strings.Contains(body, words[0]); promised != (i%2 == 1) || strings.Contains(body, words[1]) != (i == 0) {
+					t.Errorf("%s mail %d promises %t:\n%s", tag, i, promised, body)
+				}
+			}
+		}
+	}
+}
+
 func TestEmptyViewsHaveNoHoles(t *testing.T) {
 	t.Parallel()
 	c := testComposer(t)

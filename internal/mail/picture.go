@@ -105,6 +105,9 @@ func sampleLetter(kind newsroom.LetterKind, tag string) newsroom.LetterView {
 		v.Title = ""
 		until := at.AddDate(0, 0, 2)
 		v.Until = &until
+		if v.Kind != newsroom.LetterLeft {
+			v.Cadences = []newsroom.Cadence{newsroom.CadenceInstant, newsroom.CadenceWeekly}
+		}
 	case newsroom.LetterToFriend:
 		v.ToName, v.ToTitle, v.ToEmail, v.ActorName, v.ActorTitle = "", "", "ban.doc@example.org", "Bác Tư", ""
 	default:

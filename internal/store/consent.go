@@ -30,6 +30,15 @@ type asked struct {
 	Locale   string           `json:"locale,omitempty"`
 }
 
+// ofLists is what an act about lists keeps: the sections, and each with its cadence.
+func ofLists(lists []newsroom.Subscription) map[string]any {
+	kept := make([]map[string]any, len(lists))
+	for i, l := range lists {
+		kept[i] = map[string]any{"section": l.Section, "cadence": l.Cadence}
+	}
+	return map[string]any{"sections": sectionIDs(lists), "lists": kept}
+}
+
 const sqlInsertConsent = `
 	INSERT INTO consents (subscriber_id, act, at, ip, form_version, source, detail)
 	VALUES (@subscriber, @act, @at, @ip, @form, @source, @detail) RETURNING id`
@@ -50,19 +59,14 @@ func (s *Store) consented(ctx context.Context, tx pgx.Tx, subscriberID, act stri
 }
 
 const sqlNewestAct = `
-	SELECT id, act, at, detail FROM consents WHERE subscriber_id = @subscriber ORDER BY id DESC LIMIT 1`
+	SELECT id, act, at FROM consents WHERE subscriber_id = @subscriber ORDER BY id DESC LIMIT 1`
 
-// newestAct returns the last act of a subscriber; what it asked for is filled in where it is a request.
-func (s *Store) newestAct(ctx context.Context, q querier, subscriberID string) (id int64, act string, at time.Time, want asked, err error) {
-	var detail []byte
-	err = q.QueryRow(ctx, sqlNewestAct, args{"subscriber": subscriberID}).Scan(&id, &act, &at, &detail)
-	if err != nil {
-		return 0, "", at, want, fmt.Errorf("newest consent of subscriber %s: %w", subscriberID, notFound(err))
+// newestAct returns the last act of a subscriber.
+func (s *Store) newestAct(ctx context.Context, q querier, subscriberID string) (id int64, act string, at time.Time, err error) {
+	if err = q.QueryRow(ctx, sqlNewestAct, args{"subscriber": subscriberID}).Scan(&id, &act, &at); err != nil {
+		return 0, "", at, fmt.Errorf("newest consent of subscriber %s: %w", subscriberID, notFound(err))
 	}
-	if act == actRequested {
-		err = json.Unmarshal(detail, &want)
-	}
-	return id, act, at, want, err
+	return id, act, at, nil
 }
 
 const sqlConsents = `

@@ -155,19 +155,22 @@ func (s *Store) toSubscriber(ctx context.Context, q querier, l letterRow, v *new
 	sections := l.data.Sections
 	switch l.kind {
 	case newsroom.LetterConfirm, newsroom.LetterConfirmAgain:
-		want, _, done, err := s.pending(ctx, q, u)
+		p, done, err := s.pending(ctx, q, u)
 		if errors.Is(err, newsroom.ErrNotFound) || done {
 			return errNobody // pressed already, or too late
 		}
 		if err != nil {
 			return err
 		}
-		sections = want.Sections
-		_, _, at, _, err := s.newestAct(ctx, q, u.ID)
+		lists, err := s.inOrder(ctx, q, p.lists)
 		if err != nil {
 			return err
 		}
-		v.At, v.Until = &at, new(at.Add(newsroom.ConfirmLife))
+		sections = sectionIDs(lists)
+		for _, l := range lists {
+			v.Cadences = append(v.Cadences, l.Cadence)
+		}
+		v.At, v.Until, v.Locale, v.Known = &p.at, new(p.until(u)), p.localeOf(u), u.State == newsroom.SubscriberConfirmed
 		v.Link = s.base + "/xac-nhan/" + s.keys.Token(PurposeConfirm, u.ID, u.version)
 	case newsroom.LetterLeft:
 		v.At = &l.date

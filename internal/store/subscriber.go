@@ -121,6 +121,7 @@ const (
 	INSERT INTO subscribers (id, email, email_key, email_mac, name, locale, state, source, requested_at, key_version, confirm_hash, prefs_hash)
 	VALUES (@id, @email, @key, @mac, @name, @locale, 'requested', 'form', @at, @version, @confirm, @prefs)
 	ON CONFLICT (email_key) WHERE email_key <> '' DO NOTHING`
+	// left_at stays: the clock of erasure runs on until the person confirms.
 	sqlAskAgain = `
 	UPDATE subscribers SET state = CASE state WHEN 'confirmed' THEN state ELSE 'requested' END,
 	  requested_at = CASE state WHEN 'confirmed' THEN requested_at ELSE @at END, reminded_at = NULL
@@ -178,95 +179,13 @@ func (s *Store) askFor(ctx context.Context, tx pgx.Tx, r newsroom.SubscribeReque
 	return u.ID, err
 }
 
-// Confirmation looks what a confirmation link stands for, changing nothing: the subscriber with the lists that pressing it
-// brings, and whether it was pressed already. newsroom.ErrNotFound for a link that is unknown or older than ConfirmLife.
-func (s *Store) Confirmation(ctx context.Context, token string) (u newsroom.Subscriber, done bool, err error) {
-	found, err := scanSub(s.db.QueryRow(ctx, sqlSubByConfirm, args{"hash": hashToken(token)}))
-	if err != nil {
-		return u, false, fmt.Errorf("confirmation: %w", err)
-	}
-	want, _, done, err := s.pending(ctx, s.db, found)
-	if err != nil {
-		return u, false, fmt.Errorf("confirmation: %w", err)
-	}
-	if u, err = s.whole(ctx, s.db, found); err != nil {
-		return u, false, err
-	}
-	for _, section := range want.Sections {
-		if u.Wants(section) == "" {
-			u.Lists = append(u.Lists, newsroom.Subscription{Section: section, Cadence: want.Cadence})
-		}
-	}
-	return u, done, nil
-}
-
-// pending returns what a subscriber has asked for and not confirmed yet. done: the newest request was confirmed already.
-func (s *Store) pending(ctx context.Context, q querier, u sub) (want asked, act int64, done bool, err error) {
-	act, kind, at, want, err := s.newestAct(ctx, q, u.ID)
-	switch {
-	case err != nil:
-		return want, 0, false, err
-	case kind == actRequested && s.now().Sub(at) <= newsroom.ConfirmLife:
-		return want, act, false, nil
-	case u.State == newsroom.SubscriberConfirmed && kind != actRequested:
-		return want, act, true, nil
-	default:
-		return want, 0, false, newsroom.ErrNotFound
-	}
-}
-
-const (
-	sqlConfirmSub = `
-	UPDATE subscribers SET state = 'confirmed', confirmed_at = coalesce(CASE state WHEN 'confirmed' THEN confirmed_at END, @at), left_at = NULL,
-	  name = CASE WHEN @name = '' THEN name ELSE @name END, locale = CASE WHEN @locale = '' THEN locale ELSE @locale END
-	WHERE id = @id`
-	sqlWant = `
-	INSERT INTO subscriptions (subscriber_id, section_id, cadence, since, changed_at) VALUES (@id, @section, @cadence, @at, @at)
-	ON CONFLICT (subscriber_id, section_id) DO UPDATE SET cadence = excluded.cadence,
-	  changed_at = CASE subscriptions.cadence WHEN excluded.cadence THEN subscriptions.changed_at ELSE excluded.changed_at END`
-)
-
-// Confirm carries out what a confirmation link stands for, on record with proof. A second press changes nothing and answers the
-// same. newsroom.ErrNotFound as for Confirmation.
-func (s *Store) Confirm(ctx context.Context, token string, proof newsroom.Proof) (id string, err error) {
-	err = s.tx(ctx, func(tx pgx.Tx) error {
-		u, err := scanSub(tx.QueryRow(ctx, sqlLockSubConfirm, args{"hash": hashToken(token)}))
-		if err != nil {
-			return err
-		}
-		id = u.ID
-		want, _, done, err := s.pending(ctx, tx, u)
-		if err != nil || done {
-			return err
-		}
-		now := s.now().UTC()
-		if _, err := tx.Exec(ctx, sqlConfirmSub, args{"id": u.ID, "name": want.Name, "locale": want.Locale, "at": now}); err != nil {
-			return err
-		}
-		for _, section := range want.Sections {
-			if _, err := tx.Exec(ctx, sqlWant, args{"id": u.ID, "section": section, "cadence": want.Cadence, "at": now}); err != nil {
-				return err
-			}
-		}
-		// Who proves again that the address works and wants mail is free of what stood against it.
-		if _, err := tx.Exec(ctx, sqlUnsuppress, args{"mac": u.mac}); err != nil {
-			return err
-		}
-		_, err = s.consented(ctx, tx, u.ID, actConfirmed, now, proof, map[string]any{"sections": want.Sections, "cadence": want.Cadence})
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("confirm subscription: %w", err)
-	}
-	return id, nil
-}
-
 const (
 	sqlLeaveList = `
 	DELETE FROM subscriptions WHERE subscriber_id = @id AND section_id = ANY (@sections) AND @cadence IN ('', cadence) RETURNING section_id`
 	sqlLeaveLists = `DELETE FROM subscriptions WHERE subscriber_id = @id AND NOT (section_id = ANY (@keep))`
 	sqlCountLists = `SELECT count(*) FROM subscriptions WHERE subscriber_id = @id`
-	sqlLeaveSub   = `UPDATE subscribers SET state = 'left', left_at = @at WHERE id = @id`
+	// Who left before and asked again without confirming left then: the clock of erasure runs on.
+	sqlLeaveSub = `UPDATE subscribers SET state = 'left', left_at = coalesce(left_at, @at) WHERE id = @id`
 )
 
 // SetPreferences replaces the lists of the person behind a preferences link; no list at all is leaving. Only a confirmed
@@ -303,10 +222,8 @@ func (s *Store) SetPreferences(ctx context.Context, token string, lists []newsro
 		if _, err := tx.Exec(ctx, sqlLeaveLists, args{"id": u.ID, "keep": ids}); err != nil {
 			return err
 		}
-		for _, l := range lists {
-			if !slices.Contains(ids, l.Section) {
-				continue
-			}
+		chosen := slices.DeleteFunc(slices.Clone(lists), func(l newsroom.Subscription) bool { return !slices.Contains(ids, l.Section) })
+		for _, l := range chosen {
 			if _, err := tx.Exec(ctx, sqlWant, args{"id": u.ID, "section": l.Section, "cadence": l.Cadence, "at": now}); err != nil {
 				return err
 			}
@@ -325,7 +242,7 @@ func (s *Store) SetPreferences(ctx context.Context, token string, lists []newsro
 		if _, err := tx.Exec(ctx, sqlRenameSub, args{"id": u.ID, "name": firstRunes(text.Line(name), 100)}); err != nil {
 			return err
 		}
-		_, err = s.consented(ctx, tx, u.ID, actChanged, now, proof, map[string]any{"sections": ids})
+		_, err = s.consented(ctx, tx, u.ID, actChanged, now, proof, ofLists(chosen))
 		return err
 	})
 	if err != nil {

@@ -29,7 +29,7 @@ const sqlInsertImport = `
 
 // PreviewImport reads an uploaded list and says what importing it would do, line by line where something is wrong; nothing is
 // imported yet. fallback are the sections of lines that name none. newsroom.ErrImportHeader when it is no such list,
-// *newsroom.InvalidError without a source of consent.
+// *newsroom.InvalidError without a source of consent, or with a fallback that is no section that takes articles.
 func (s *Store) PreviewImport(ctx context.Context, by newsroom.Person, name, source string, fallback []string, body io.Reader) (newsroom.Import, error) {
 	in := newsroom.Import{
 		ID: newsroom.NewID(), By: by.ID, Name: firstRunes(text.Line(name), 200), Source: firstRunes(text.Line(source), 200), State: "preview",
@@ -37,14 +37,13 @@ func (s *Store) PreviewImport(ctx context.Context, by newsroom.Person, name, sou
 	if in.Source == "" {
 		return in, &newsroom.InvalidError{Fields: []newsroom.FieldError{{Field: "source", Code: "required"}}}
 	}
-	fallback, err := s.openSections(ctx, fallback)
-	if err != nil {
+	if err := s.allSections(ctx, fallback); err != nil {
 		return in, err
 	}
 	report := newsroom.ImportReport{}
 	parts := &partWriter{ctx: ctx, s: s, id: in.ID}
 	body = io.TeeReader(body, parts)
-	err = s.eachBatch(ctx, body, fallback, 0, func(batch []importLine, seen int) error {
+	err := s.eachBatch(ctx, body, fallback, 0, func(batch []importLine, seen int) error {
 		in.Total = seen
 		return s.classify(ctx, s.db, batch, &report)
 	})
@@ -60,7 +59,7 @@ func (s *Store) PreviewImport(ctx context.Context, by newsroom.Person, name, sou
 	now := s.now().UTC()
 	in.CreatedAt, in.BeatAt = now, now
 	if _, err := s.db.Exec(ctx, sqlInsertImport, args{
-		"id": in.ID, "by": by.ID, "name": in.Name, "source": in.Source, "fallback": fallback, "total": in.Total,
+		"id": in.ID, "by": by.ID, "name": in.Name, "source": in.Source, "fallback": orEmpty(fallback), "total": in.Total,
 		"report": toJSON(report), "at": now,
 	}); err != nil {
 		return in, fmt.Errorf("keep import: %w", err)
@@ -68,11 +67,38 @@ func (s *Store) PreviewImport(ctx context.Context, by newsroom.Person, name, sou
 	return in, nil
 }
 
+// allSections refuses ids that are no section that takes articles.
+func (s *Store) allSections(ctx context.Context, ids []string) error {
+	open, err := s.openSections(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var wrong []newsroom.FieldError
+	for _, id := range ids {
+		if !slices.Contains(open, id) {
+			wrong = append(wrong, newsroom.FieldError{Field: "sections", Code: "unknown", Params: map[string]string{"name": firstRunes(id, 100)}})
+		}
+	}
+	if len(wrong) > 0 {
+		return &newsroom.InvalidError{Fields: wrong}
+	}
+	return nil
+}
+
 // importLine is a line on its way in.
 type importLine struct {
 	newsroom.ImportRow
 	key   string // lower-cased address; "" wrong
 	wrong string
+}
+
+// sections are the ids of what a line subscribes to, separated by spaces.
+func (l importLine) sections() string {
+	ids := make([]string, len(l.Lists))
+	for i, one := range l.Lists {
+		ids[i] = one.Section
+	}
+	return strings.Join(ids, " ")
 }
 
 const sqlImport = `SELECT id, by_id, name, source, state, total, done, report, created_at, beat_at FROM subscriber_imports WHERE id = @id`
@@ -174,7 +200,8 @@ func (s *Store) eachBatch(ctx context.Context, list io.Reader, fallback []string
 	}
 	var batch []importLine
 	seen, known, seed := 0, map[uint64]struct{}{}, maphash.MakeSeed() // 64 bits of an address: a million take some 20 MB
-	err = newsroom.ReadImport(list, names, fallback, func(row newsroom.ImportRow, wrong string) error {
+	rules := newsroom.ImportRules{Sections: names, Fallback: fallback, Now: s.now()}
+	err = newsroom.ReadImport(list, rules, func(row newsroom.ImportRow, wrong string) error {
 		l := importLine{ImportRow: row, wrong: wrong}
 		l.Name = firstRunes(text.Line(row.Name), 100)
 		if wrong == "" {
@@ -231,7 +258,7 @@ func (s *Store) classify(ctx context.Context, q querier, batch []importLine, r *
 			r.Note(l.Line, l.wrong)
 			continue
 		}
-		keys, macs, sections, at = append(keys, l.key), append(macs, s.emailMAC(l.key)), append(sections, strings.Join(l.Sections, " ")), append(at, i)
+		keys, macs, sections, at = append(keys, l.key), append(macs, s.emailMAC(l.key)), append(sections, l.sections()), append(at, i)
 	}
 	rows, _ := q.Query(ctx, sqlClassify, args{"keys": orEmpty(keys), "macs": macs, "sections": orEmpty(sections)})
 	var nr int
@@ -298,15 +325,15 @@ func (s *Store) take(ctx context.Context, tx pgx.Tx, batch []importLine, source 
 			continue
 		}
 		id, consent := newsroom.NewID(), now
-		if l.ConsentAt != nil && l.ConsentAt.Before(now) {
+		if l.ConsentAt != nil {
 			consent = l.ConsentAt.UTC()
 		}
 		ids, emails, keys, names = append(ids, id), append(emails, l.Email), append(keys, l.key), append(names, l.Name)
 		macs, consents, lines = append(macs, s.emailMAC(l.key)), append(consents, consent), append(lines, l.Line)
 		confirms = append(confirms, s.tokenHash(PurposeConfirm, id, version))
 		prefs = append(prefs, s.tokenHash(PurposePrefs, id, version))
-		for _, section := range l.Sections {
-			listKeys, sections, cadences = append(listKeys, l.key), append(sections, section), append(cadences, string(l.Cadence))
+		for _, one := range l.Lists {
+			listKeys, sections, cadences = append(listKeys, l.key), append(sections, one.Section), append(cadences, string(one.Cadence))
 			sinces = append(sinces, consent)
 		}
 	}

@@ -83,6 +83,32 @@ func (r *partReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+const sqlImportFallback = `SELECT fallback FROM subscriber_imports WHERE id = @id`
+
+// errEnough ends the reading of a list.
+var errEnough = errors.New("enough of the list is read")
+
+// ImportLook returns the first people of a list that was uploaded and not imported yet, at most n, as they would be taken: what a
+// person looks at to see whether the file was read rightly.
+func (s *Store) ImportLook(ctx context.Context, id string, n int) (rows []newsroom.ImportRow, err error) {
+	var fallback []string
+	if err := s.db.QueryRow(ctx, sqlImportFallback, args{"id": id}).Scan(&fallback); err != nil {
+		return nil, fmt.Errorf("look into import %s: %w", id, notFound(err))
+	}
+	err = s.eachBatch(ctx, &partReader{ctx: ctx, s: s, id: id}, fallback, 0, func(batch []importLine, _ int) error {
+		for _, l := range batch {
+			if l.wrong == "" && len(rows) < n {
+				rows = append(rows, l.ImportRow)
+			}
+		}
+		return errEnough
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, fmt.Errorf("look into import %s: %w", id, err)
+	}
+	return rows, nil
+}
+
 // How long lists wait: one that was only looked at holds addresses that nobody has taken; parts without an import are an upload that broke.
 const (
 	previewLife = 7 * 24 * time.Hour

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -113,3 +114,35 @@ func TestUploadedListsAreNotKept(t *testing.T) {
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, newsroom.ErrConflict }
+
+// Sections that no article can be in are refused before anything is kept; a consent is kept with the day that the list says.
+func TestImportKeepsTheDayAndRefusesUnknownSections(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	ctx := t.Context()
+	list := "email,consent_at,lists\na@example.vn,2025-10-02,kinh-te:weekly thong-bao:instant\nb@example.vn,2030-01-01,\nc@example.vn,01/01/0001,\n"
+	for _, unknown := range []string{"khong-co", "cu"} {
+		_, err := h.PreviewImport(ctx, h.admin, "x.csv", "giấy", []string{"kinh-te", unknown}, strings.NewReader(list))
+		wrong, ok := errors.AsType[*newsroom.InvalidError](err)
+		if !ok || len(wrong.Fields) != 1 || wrong.Fields[0].Field != "sections" || wrong.Fields[0].Params["name"] != unknown {
+			t.Errorf("fallback %q: %v", unknown, err)
+		}
+	}
+	if n := h.value(`SELECT count(*) FROM subscriber_import_parts`); n != 0 {
+		t.Errorf("%d parts of refused lists are kept", n)
+	}
+	in, err := h.PreviewImport(ctx, h.admin, "x.csv", "giấy", []string{"kinh-te"}, strings.NewReader(list))
+	if err != nil || in.Report.Added != 1 || len(in.Report.Errors) != 2 || in.Report.Errors[0].Code != "consent_future" || in.Report.Errors[1].Code != "consent_early" {
+		t.Fatalf("%+v, %v", in.Report, err)
+	}
+	people, err := h.ImportLook(ctx, in.ID, 5)
+	if err != nil || len(people) != 1 || people[0].Email != "a@example.vn" || newsroom.ListsCell(people[0].Lists) != "kinh-te:weekly thong-bao:instant" {
+		t.Errorf("the first people are %+v, %v", people, err)
+	}
+	if err := h.RunImport(ctx, h.admin, in.ID); err != nil {
+		t.Fatal(err)
+	}
+	if day := h.text(`SELECT string_agg(section_id || ' ' || cadence || ' ' || (since AT TIME ZONE 'Asia/Ho_Chi_Minh')::date, ', ' ORDER BY section_id) FROM subscriptions`); day != "kinh-te weekly 2025-10-02, thong-bao instant 2025-10-02" {
+		t.Errorf("lists %s", day)
+	}
+}

@@ -23,16 +23,16 @@ func TestSubscribeChangesNothingBeforeTheLinkIsPressed(t *testing.T) {
 		t.Errorf("%d lists before the confirmation", n)
 	}
 	token := h.keys.Token(PurposeConfirm, id, 1)
-	u, done, err := h.Confirmation(ctx, token)
-	if err != nil || done || u.Wants("kinh-te") != newsroom.CadenceInstant || u.State != newsroom.SubscriberRequested {
-		t.Fatalf("confirmation shows %+v, %v, %v", u, done, err)
+	c, err := h.Confirmation(ctx, token)
+	if err != nil || c.Done || c.Wants("kinh-te") != newsroom.CadenceInstant || c.State != newsroom.SubscriberRequested {
+		t.Fatalf("confirmation shows %+v, %v", c, err)
 	}
 	for range 2 { // a second press changes nothing and answers the same
 		if got, err := h.Confirm(ctx, token, newsroom.Proof{IP: "203.0.113.9"}); err != nil || got != id {
 			t.Fatalf("confirmed %q, %v", got, err)
 		}
 	}
-	u, err = h.Subscriber(ctx, id)
+	u, err := h.Subscriber(ctx, id)
 	if err != nil || u.State != newsroom.SubscriberConfirmed || u.Email != "Binh@example.vn" || len(u.Lists) != 1 {
 		t.Fatalf("subscriber %+v, %v", u, err)
 	}

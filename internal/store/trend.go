@@ -10,7 +10,8 @@ import (
 	"toasoan/newsroom"
 )
 
-// Mails count on the day their issue was opened, by the counts that outlive its rows; of an issue that still runs by the rows.
+// Mails count on the day their issue was opened, by the counts that outlive its rows; of an issue that still runs by the rows. Whoever
+// came or left counts on the day of the act, by the record of consent: each unit is a stretch of its index.
 const sqlTrend = `
 	WITH span AS (SELECT generate_series(date_trunc(@unit, @now::timestamptz AT TIME ZONE 'Asia/Ho_Chi_Minh') - @back::int * ('1 ' || @unit)::interval,
 	    @now::timestamptz AT TIME ZONE 'Asia/Ho_Chi_Minh', ('1 ' || @unit)::interval) AS start),
@@ -22,15 +23,14 @@ const sqlTrend = `
 	  FROM mail_issues i CROSS JOIN since LEFT JOIN LATERAL (
 	    SELECT count(*) FILTER (WHERE state = 'sent') AS sent, count(*) FILTER (WHERE state IN ('hard', 'expired', 'in_doubt', 'in_doubt_resent')) AS failed
 	    FROM mail_deliveries d WHERE d.issue_id = i.id) open ON i.counts IS NULL
-	  WHERE i.opened_at >= since.at GROUP BY 1),
-	joined AS (
-	  SELECT date_trunc(@unit, confirmed_at AT TIME ZONE 'Asia/Ho_Chi_Minh') AS start, count(*) AS n
-	  FROM subscribers WHERE confirmed_at IS NOT NULL AND confirmed_at >= (SELECT at FROM since) GROUP BY 1),
-	gone AS (
-	  SELECT date_trunc(@unit, left_at AT TIME ZONE 'Asia/Ho_Chi_Minh') AS start, count(*) AS n
-	  FROM subscribers WHERE left_at IS NOT NULL AND confirmed_at IS NOT NULL AND left_at >= (SELECT at FROM since) GROUP BY 1)
-	SELECT span.start AT TIME ZONE 'Asia/Ho_Chi_Minh', coalesce(mails.sent, 0)::int, coalesce(mails.failed, 0)::int, coalesce(joined.n, 0)::int, coalesce(gone.n, 0)::int
-	FROM span LEFT JOIN mails USING (start) LEFT JOIN joined USING (start) LEFT JOIN gone USING (start) ORDER BY span.start`
+	  WHERE i.opened_at >= since.at GROUP BY 1)
+	SELECT span.start AT TIME ZONE 'Asia/Ho_Chi_Minh', coalesce(mails.sent, 0)::int, coalesce(mails.failed, 0)::int, joined.n::int, gone.n::int
+	FROM span LEFT JOIN mails USING (start)
+	CROSS JOIN LATERAL (SELECT count(*) AS n FROM consents WHERE step = 1 AND at >= span.start AT TIME ZONE 'Asia/Ho_Chi_Minh'
+	  AND at < (span.start + ('1 ' || @unit)::interval) AT TIME ZONE 'Asia/Ho_Chi_Minh') joined
+	CROSS JOIN LATERAL (SELECT count(*) AS n FROM consents WHERE step = -1 AND at >= span.start AT TIME ZONE 'Asia/Ho_Chi_Minh'
+	  AND at < (span.start + ('1 ' || @unit)::interval) AT TIME ZONE 'Asia/Ho_Chi_Minh') gone
+	ORDER BY span.start`
 
 // Trend is what went out and who came and left in the last n units (day, week, month) up to now, oldest first, each unit once.
 func (s *Store) Trend(ctx context.Context, unit newsroom.TrendUnit, n int, now time.Time) ([]newsroom.TrendPoint, error) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -128,9 +127,7 @@ func (s *Server) problem(ctx context.Context, err error) *apiProblem {
 		answer.status, code, key = http.StatusConflict, "in_hand", "api.in_hand"
 	}
 	p := newProblem(l, answer.status, code, key)
-	if answer.wait > 0 {
-		p.headers.Set("Retry-After", strconv.Itoa(int(answer.wait.Seconds()+1)))
-	}
+	answer.ask(p.headers)
 	if answer.status >= http.StatusInternalServerError {
 		p.Instance = notes.id
 		s.Log.ErrorContext(ctx, "request failed", "request_id", notes.id, "route", notes.route, "status", answer.status, "error", err)

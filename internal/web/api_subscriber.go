@@ -119,7 +119,7 @@ func (s *Server) apiSubscriberVerbs() {
 		scopes: admin, body: listBytes, long: true, once: true, errors: append(wrong, http.StatusConflict, http.StatusRequestEntityTooLarge),
 	}, s.apiImportSubscribers)
 	s.api.huma.OpenAPI().Paths[apiBase+"/subscribers:import"].Post.RequestBody = &huma.RequestBody{
-		Required: true, Description: "Columns email, name, sections, cadence, consent_at; only email must be there.",
+		Required: true, Description: "Columns email, name, sections, cadence, consent_at, or those of an export; only email must be there.",
 		Content: map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: "string", Format: "binary"}}},
 	}
 	apiDo(s, apiVerb{

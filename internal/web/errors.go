@@ -35,6 +35,25 @@ func tooMany(wait time.Duration) error {
 	return &statusError{status: http.StatusTooManyRequests, key: "error.rate_limited", wait: wait}
 }
 
+// ask says in the header when to come back, where that is known.
+func (e *statusError) ask(header http.Header) {
+	if e.wait > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(e.wait.Seconds()+1)))
+	}
+}
+
+// said is the sentence that a person is told; how long to wait is part of it where that is more than a few minutes.
+func (e *statusError) said(l language) string {
+	switch {
+	case e.wait <= 10*time.Minute:
+		return l.T(e.key)
+	case e.wait < 2*time.Hour:
+		return l.T("error.wait_minutes", "n", minutesUntil(e.wait))
+	default:
+		return l.T("error.wait_hours", "n", int((e.wait+time.Hour-1)/time.Hour))
+	}
+}
+
 // answerTo is the one table from errors to what is answered.
 func answerTo(err error) statusError {
 	if known, ok := errors.AsType[*statusError](err); ok {
@@ -96,10 +115,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		header.Del(name)
 	}
 	header.Set("Cache-Control", "no-store")
-	if answer.wait > 0 {
-		header.Set("Retry-After", strconv.Itoa(int(answer.wait.Seconds()+1)))
-	}
-	shown.Message = s.lang(r).T(answer.key)
+	answer.ask(header)
+	shown.Message = answer.said(s.lang(r))
 	page := "error"
 	switch {
 	case tokenPath(r.URL.Path):

@@ -19,6 +19,7 @@ type importStore interface {
 	PreviewImport(ctx context.Context, by newsroom.Person, name, source string, fallback []string, body io.Reader) (newsroom.Import, error)
 	RunImport(ctx context.Context, by newsroom.Person, id string) error
 	Import(ctx context.Context, id string) (newsroom.Import, error)
+	ImportLook(ctx context.Context, id string, n int) ([]newsroom.ImportRow, error)
 	StalledImports(ctx context.Context) ([]newsroom.Import, error)
 	SweepImports(ctx context.Context) error
 }
@@ -85,6 +86,12 @@ func (s *Server) postImport(w http.ResponseWriter, r *http.Request, me newsroom.
 		page.Errors.add(l, "file", "subs.no_header")
 		return s.importForm(w, r, me, http.StatusUnprocessableEntity, page, chosen)
 	}
+	if wrong, ok := errors.AsType[*newsroom.InvalidError](err); ok { // a section was retired meanwhile
+		for _, f := range wrong.Fields {
+			page.Errors.add(l, f.Field, "field."+f.Code)
+		}
+		return s.importForm(w, r, me, http.StatusUnprocessableEntity, page, chosen)
+	}
 	if err != nil {
 		return err
 	}
@@ -95,11 +102,18 @@ func (s *Server) postImport(w http.ResponseWriter, r *http.Request, me newsroom.
 type importedPage struct {
 	newsroom.Import
 	Takes   int // people who would be added or get more sections
+	People  []importPerson
 	Errors  []importLine
 	Stalled bool // whoever imported it has gone: it can be taken up
 }
 
 type importLine struct{ Line, Text string }
+
+// importPerson is one of the first people of a list, as it was read: a person sees by it whether the letters are right.
+type importPerson struct{ Email, Name, Lists string }
+
+// importLook is how many people of a list are shown before it is imported.
+const importLook = 5
 
 // importSilence is how long a running import may be silent before a person may take it up, in seconds.
 const importSilence = 30
@@ -112,10 +126,30 @@ func (s *Server) getImported(w http.ResponseWriter, r *http.Request, me newsroom
 	}
 	l := s.lang(r)
 	page := importedPage{Import: list, Takes: list.Report.Added + list.Report.Merged, Stalled: list.State == "running" && s.Now().Sub(list.BeatAt).Seconds() > importSilence}
+	if list.State == "preview" {
+		if page.People, err = s.importPeople(r, list.ID); err != nil {
+			return err
+		}
+	}
 	for _, e := range list.Report.Errors {
 		page.Errors = append(page.Errors, importLine{strconv.Itoa(e.Line), l.T("import." + e.Code)})
 	}
 	return s.deskPage(w, r, me, http.StatusOK, "desk/imported", "subscribers", page)
+}
+
+func (s *Server) importPeople(r *http.Request, id string) (people []importPerson, err error) {
+	o, err := s.lists(r)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.ImportLook(r.Context(), id, importLook)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		people = append(people, importPerson{row.Email, row.Name, o.subscriptions(row.Lists)})
+	}
+	return people, nil
 }
 
 // postImported handles POST /desk/imports/{id}: the list is taken, in batches, whether or not the person waits for it.
@@ -135,8 +169,8 @@ func (s *Server) runImport(ctx context.Context, me newsroom.Person, id string) {
 	}
 }
 
-// importLook is how often a node looks for imports whose runner has gone.
-const importLook = 30 * time.Second
+// importSweep is how often a node looks for imports whose runner has gone.
+const importSweep = 30 * time.Second
 
 // takeUpImports goes on with imports that a stopped node left, where they stopped.
 func (s *Server) takeUpImports(ctx context.Context) {
@@ -144,7 +178,7 @@ func (s *Server) takeUpImports(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(importLook):
+		case <-time.After(importSweep):
 		}
 		stalled, err := s.Store.StalledImports(ctx)
 		if err != nil && ctx.Err() == nil {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -25,14 +26,24 @@ func (s *Server) lang(r *http.Request) language {
 // setLang makes l the language of the answer to r, whatever the reader's cookie says.
 func setLang(r *http.Request, l language) { requestInfo(r).lang = l }
 
-func langChosen(r *http.Request) string {
+// ownLang makes the language tag of whoever a mailed link belongs to that of the answer to r, unless the browser says another.
+func ownLang(r *http.Request, tag string) {
+	if langSaid(r) == "" {
+		setLang(r, locale.For(tag))
+	}
+}
+
+func langChosen(r *http.Request) string { return cmp.Or(langSaid(r), "vi") }
+
+// langSaid is the language that the address or the cookie of r names, "" neither.
+func langSaid(r *http.Request) string {
 	if asked := r.URL.Query().Get("lang"); asked == "vi" || asked == "en" {
 		return asked
 	}
 	if kept, err := r.Cookie(langCookie); err == nil {
 		return kept.Value
 	}
-	return "vi"
+	return ""
 }
 
 // rememberLang keeps a language that ?lang= asked for, for a year.

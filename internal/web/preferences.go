@@ -39,6 +39,7 @@ func (s *Server) getPreferences(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	ownLang(r, u.Locale)
 	site, err := s.site(r.Context())
 	if err != nil {
 		return err
@@ -58,20 +59,27 @@ func (s *Server) getPreferences(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, "preferences", page)
 }
 
-// postPreferences handles POST /tuy-chon/{token}: new lists, or with act leave the end of all.
+// postPreferences handles POST /tuy-chon/{token}: with act save new lists, with act leave the end of all.
 func (s *Server) postPreferences(w http.ResponseWriter, r *http.Request) error {
 	token := r.PathValue("token")
 	if err := r.ParseForm(); err != nil {
 		return refuse(http.StatusBadRequest, "error.bad_request")
 	}
-	var id string
-	var err error
-	if r.PostFormValue("act") == "leave" {
-		id, err = s.Store.LeaveAll(r.Context(), token, s.proof(r, "link"))
-	} else {
-		var u newsroom.Subscriber
-		u, err = s.Store.SetPreferences(r.Context(), token, chosenLists(r), text.Line(r.PostFormValue("name")), s.proof(r, "link"))
-		id = u.ID
+	u, err := s.Store.SubscriberByToken(r.Context(), token)
+	if errors.Is(err, newsroom.ErrNotFound) {
+		return s.render(w, r, http.StatusGone, "preferences", preferencesPage{Dead: true})
+	}
+	if err != nil {
+		return err
+	}
+	ownLang(r, u.Locale)
+	switch act := r.PostFormValue("act"); {
+	case act == "leave":
+		_, err = s.Store.LeaveAll(r.Context(), token, s.proof(r, "link"))
+	case act == "save" && r.PostForm.Has("section"):
+		_, err = s.Store.SetPreferences(r.Context(), token, chosenLists(r), text.Line(r.PostFormValue("name")), s.proof(r, "link"))
+	default: // a form that came in part, or nobody's: not to be taken for a wish to get nothing
+		return refuse(http.StatusBadRequest, "error.bad_request")
 	}
 	switch {
 	case errors.Is(err, newsroom.ErrNotFound):
@@ -80,7 +88,7 @@ func (s *Server) postPreferences(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	default:
-		s.followReader(r.Context(), id)
+		s.followReader(r.Context(), u.ID)
 	}
 	return see(w, r, "/tuy-chon/"+token+"?luu")
 }
@@ -102,7 +110,11 @@ func (s *Server) postErase(w http.ResponseWriter, r *http.Request) error {
 	if !ticked(r, "sure") {
 		return see(w, r, "/tuy-chon/"+token)
 	}
-	err := s.Store.Erase(r.Context(), token, s.proof(r, "link"))
+	u, err := s.Store.SubscriberByToken(r.Context(), token)
+	if err == nil {
+		ownLang(r, u.Locale)
+		err = s.Store.Erase(r.Context(), token, s.proof(r, "link"))
+	}
 	if err != nil && !errors.Is(err, newsroom.ErrNotFound) { // a repeat finds nobody: that is what was wanted
 		return err
 	}

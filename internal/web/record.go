@@ -77,6 +77,7 @@ func (s *Server) getOwnRecord(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	ownLang(r, data.Locale)
 	back := "/tuy-chon/" + r.PathValue("token")
 	return s.record(w, r, data, recordPage{Back: back, BackText: s.lang(r).T("action.manage_subscription"), JSON: back + "/du-lieu", CSV: back + "/ho-so.csv"})
 }
@@ -87,6 +88,7 @@ func (s *Server) getOwnRecordCSV(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	ownLang(r, data.Locale)
 	return s.recordCSV(w, r, data)
 }
 
@@ -143,10 +145,17 @@ func (o lists) consentSource(source string) string {
 	return source
 }
 
-// consentDetail says what an act was about: sections and cadence, or the line of the list that it came from.
+// consentDetail says what an act was about: sections, each with its cadence where that was kept, or the line of the list that it came from.
 func (o lists) consentDetail(detail map[string]any) string {
 	var said []string
-	if sections, _ := detail["sections"].([]any); len(sections) > 0 {
+	if chosen, _ := detail["lists"].([]any); len(chosen) > 0 {
+		var names []string
+		for _, one := range chosen {
+			list, _ := one.(map[string]any)
+			names = append(names, o.section(fmt.Sprint(list["section"]))+" ("+o.l.T("cadence."+fmt.Sprint(list["cadence"]))+")")
+		}
+		said = append(said, strings.Join(names, ", "))
+	} else if sections, _ := detail["sections"].([]any); len(sections) > 0 {
 		var names []string
 		for _, one := range sections {
 			names = append(names, o.section(fmt.Sprint(one)))

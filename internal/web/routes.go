@@ -52,9 +52,9 @@ func (s *Server) routes() {
 	s.on("GET /gop-y", s.page(s.getFeedback))
 	s.on("POST /gop-y", s.page(s.limit("feedback", time.Minute, 5, s.postFeedback)))
 	s.on("GET /dang-ky", s.page(s.getSubscribe))
-	s.on("POST /dang-ky", s.page(s.limit("subscribe", 10*time.Second, 10, s.postSubscribe)))
+	s.on("POST /dang-ky", s.page(s.patient("subscribe", s.limit("subscribe", 10*time.Second, 10, s.postSubscribe))))
 	s.on("GET /dang-ky/nhung", s.page(s.framed(s.getEmbedded)))
-	s.on("POST /dang-ky/nhung", s.page(s.framed(s.limit("subscribe", 10*time.Second, 10, s.postEmbedded))))
+	s.on("POST /dang-ky/nhung", s.page(s.framed(s.patient("subscribe_embed", s.limit("subscribe", 10*time.Second, 10, s.postEmbedded)))))
 
 	// Mailed links.
 	s.on("GET /duyet/{token}", s.page(s.mailed(s.getDecide)))

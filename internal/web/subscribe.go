@@ -15,7 +15,7 @@ import (
 // readerStore is what the pages of subscribers by mail ask of the database.
 type readerStore interface {
 	Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id string, err error)
-	Confirmation(ctx context.Context, token string) (u newsroom.Subscriber, done bool, err error)
+	Confirmation(ctx context.Context, token string) (newsroom.Confirmation, error)
 	Confirm(ctx context.Context, token string, proof newsroom.Proof) (id string, err error)
 	SubscriberByToken(ctx context.Context, token string) (newsroom.Subscriber, error)
 	SetPreferences(ctx context.Context, token string, lists []newsroom.Subscription, name string, proof newsroom.Proof) (newsroom.Subscriber, error)
@@ -52,6 +52,7 @@ type subscribePage struct {
 	Sections    []choice
 	Cadences    []choice
 	Errors      []fieldError
+	Refused     string // there were too many requests: until when to wait; what was typed is kept
 	Sent        bool
 	Action      string   // address of the form, with what its frame was asked to show
 	Asked       []choice // sections that the address of a frame names; none: all are offered
@@ -116,13 +117,9 @@ func (s *Server) postSubscribe(w http.ResponseWriter, r *http.Request) error {
 // takeSubscription answers a form with page name: the same for every address that could be one, known or not. source is
 // where the form stood, for the record of consent.
 func (s *Server) takeSubscription(w http.ResponseWriter, r *http.Request, name, source string) error {
-	if err := r.ParseForm(); err != nil {
-		return refuse(http.StatusBadRequest, "error.bad_request")
-	}
-	in := newsroom.SubscribeRequest{
-		Email: strings.TrimSpace(r.PostFormValue("email")), Name: text.Line(r.PostFormValue("name")), Locale: s.lang(r).Tag(),
-		Sections: r.PostForm["section"], Cadence: newsroom.Cadence(r.PostFormValue("cadence")), Consent: ticked(r, "consent"),
-		Proof: s.proof(r, source),
+	in, err := s.subscribeRequest(r, source)
+	if err != nil {
+		return err
 	}
 	robot := r.PostFormValue("website") != ""
 	if !robot {
@@ -140,6 +137,41 @@ func (s *Server) takeSubscription(w http.ResponseWriter, r *http.Request, name, 
 		}
 	}
 	return s.render(w, r, http.StatusOK, name, subscribePage{Email: in.Email, Sent: true, Action: r.URL.RequestURI()})
+}
+
+// subscribeRequest is what was typed.
+func (s *Server) subscribeRequest(r *http.Request, source string) (in newsroom.SubscribeRequest, err error) {
+	if err := r.ParseForm(); err != nil {
+		return in, refuse(http.StatusBadRequest, "error.bad_request")
+	}
+	return newsroom.SubscribeRequest{
+		Email: strings.TrimSpace(r.PostFormValue("email")), Name: text.Line(r.PostFormValue("name")), Locale: s.lang(r).Tag(),
+		Sections: r.PostForm["section"], Cadence: newsroom.Cadence(r.PostFormValue("cadence")), Consent: ticked(r, "consent"),
+		Proof: s.proof(r, source),
+	}, nil
+}
+
+// patient shows page name again, with what was typed, where h refuses a form because there were too many: a day is long, and a whole
+// office may share one address.
+func (s *Server) patient(name string, h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := h(w, r)
+		limited, ok := errors.AsType[*statusError](err)
+		if !ok || limited.status != http.StatusTooManyRequests {
+			return err
+		}
+		in, err := s.subscribeRequest(r, "")
+		if err != nil {
+			return err
+		}
+		page, err := s.subscribePage(r, in)
+		if err != nil {
+			return err
+		}
+		page.Refused = limited.said(s.lang(r))
+		limited.ask(w.Header())
+		return s.render(w, r, limited.status, name, page)
+	}
 }
 
 // proof is what is kept of how somebody acted.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"toasoan/internal/locale"
@@ -69,6 +70,7 @@ func (s *Server) postEmbedded(w http.ResponseWriter, r *http.Request) error {
 type embedPage struct {
 	Snippet  string
 	Preview  string // address of the form in this portal
+	Height   int    // of its frame, in pixels
 	Sections []option
 	English  bool
 	Sites    string // one a line
@@ -101,20 +103,21 @@ func (s *Server) showEmbedForm(w http.ResponseWriter, r *http.Request, me newsro
 		}
 		page.Sections = append(page.Sections, option{one.ID, one.Name(s.lang(r).Tag()), wanted})
 	}
-	title := locale.For("vi").T("action.subscribe")
+	l := locale.For("vi")
 	if page.English = q.Has("english"); page.English {
 		chosen.Set(embedLanguage, "en")
-		title = locale.For("en").T("action.subscribe")
+		l = locale.For("en")
 	}
 	if page.Preview = embedPath; len(chosen) > 0 {
 		page.Preview += "?" + chosen.Encode()
 	}
-	height := "470"
-	if !chosen.Has("chuyen-muc") {
-		height = "760"
+	site, err := s.site(r.Context())
+	if err != nil {
+		return err
 	}
-	page.Snippet = `<iframe src="` + strings.ReplaceAll(s.absolute(page.Preview), "&", "&amp;") + `" title="` + title + `" width="100%" height="` + height +
-		`" loading="lazy" style="border:0;max-width:30rem"></iframe>`
+	page.Height = embedHeight(site, l, chosen["chuyen-muc"])
+	page.Snippet = `<iframe src="` + strings.ReplaceAll(s.absolute(page.Preview), "&", "&amp;") + `" title="` + l.T("action.subscribe") +
+		`" width="100%" height="` + strconv.Itoa(page.Height) + `" loading="lazy" style="border:0;max-width:30rem"></iframe>`
 	return s.deskPage(w, r, me, status, "desk/embed", "subscribers", page)
 }
 

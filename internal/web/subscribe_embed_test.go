@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 
+	"toasoan/internal/locale"
 	"toasoan/newsroom"
 )
 
@@ -88,6 +89,53 @@ func TestDeskGivesTheSnippet(t *testing.T) {
 	}
 	admin.post("/desk/subscribers/form", url.Values{"sites": {"https://Huyen.example.vn/\n\n https://*.a.vn:8443 \nhttps://huyen.example.vn"}}).want(t, 303)
 	admin.get("/desk/subscribers/form").want(t, 200).has(t, ">https://huyen.example.vn\nhttps://*.a.vn:8443</textarea>")
+}
+
+// The snippet's frame shows the whole form to somebody who sees it 320 px wide, however many sections it names or offers and however
+// long the unit is called.
+func TestFrameIsHighEnough(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	portal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.Handler().ServeHTTP(uncached{w}, r) }))
+	t.Cleanup(portal.Close)
+	ctx, cancel := context.WithTimeout(chromium(t), 2*time.Minute)
+	defer cancel()
+	measure := func(name string) {
+		t.Helper()
+		site, err := n.site(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		links := sectionLinks(site, locale.For("vi"))
+		for _, tag := range []string{"vi", "en"} {
+			for k := 0; k <= len(links); k += max(1, len(links)/4) {
+				query := url.Values{}
+				for _, one := range links[:k] {
+					query.Add("chuyen-muc", one.ID)
+				}
+				promised := embedHeight(site, locale.For(tag), query["chuyen-muc"])
+				query.Set(embedLanguage, tag)
+				if err := chromedp.Do(ctx, chromedp.EmulateViewport(320, 100), chromedp.Navigate(portal.URL+embedPath+"?"+query.Encode())); err != nil {
+					t.Fatal(err)
+				}
+				high, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollHeight`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if high > promised || promised-high > 150 {
+					t.Errorf("%s, %s, %d of %d sections: the form is %d px high in a frame of %d", name, tag, k, len(links), high, promised)
+				}
+			}
+		}
+	}
+	measure("few sections")
+	for k := range 8 {
+		n.exec(`INSERT INTO sections (id, name_vi, name_en, position) VALUES ($1, $2, $3, $4)`, fmt.Sprintf("them-%d", k), "Xây dựng Đảng – Chính quyền, Quốc phòng – An ninh",
+			"Party and government building, defence and security", 100+k)
+	}
+	n.exec(`UPDATE settings SET value = value || '{"unit": "Ủy ban nhân dân phường Hoàng Văn Thụ, thành phố Thái Nguyên, tỉnh Thái Nguyên", "portal": "Cổng thông tin điện tử phường Hoàng Văn Thụ, thành phố Thái Nguyên"}' WHERE key = 'office'`)
+	n.forgetSite()
+	measure("many sections")
 }
 
 // uncached has every answer fetched anew.

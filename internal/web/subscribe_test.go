@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -167,6 +169,113 @@ func TestSubscribeIsLimitedPerAddressWithoutTelling(t *testing.T) {
 	n.clock.forward(time.Minute)
 	if n.post("/dang-ky", robot, http.StatusOK); n.id("robot@example.vn") != "" {
 		t.Error("a robot subscribed")
+	}
+}
+
+// A network that has used up its day is told how long it takes, not "a few minutes", and nothing that was typed is lost.
+func TestSubscribeLimitOfADaySaysHours(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	n.clock.forward(time.Until(time.Now().Truncate(subscribesWindow).Add(subscribesWindow + time.Hour))) // nobody's day ends meanwhile
+	for k := range subscribesPerNetwork {
+		n.clock.forward(20 * time.Second)
+		n.post("/dang-ky", subscribeForm(fmt.Sprintf("a%d@example.vn", k), "kinh-te"), http.StatusOK)
+	}
+	for path, ticked := range map[string]string{"/dang-ky": `value="kinh-te" checked`, "/dang-ky/nhung": `value="kinh-te" checked`, "/dang-ky?lang=en": "hours"} {
+		n.clock.forward(20 * time.Second)
+		w := n.post(path, subscribeForm("binh@example.vn", "kinh-te"), http.StatusTooManyRequests)
+		page := unpacked(t, w)
+		for _, want := range []string{`role="alert"`, ticked, `value="binh@example.vn"`} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s lacks %s", path, want)
+			}
+		}
+		if after, err := strconv.Atoi(w.Header().Get("Retry-After")); err != nil || after < 3600 || !strings.Contains(page, " giờ.") && !strings.Contains(page, " hours.") ||
+			strings.Contains(page, "ít phút") {
+			t.Errorf("%s asks to come back after %s", path, w.Header().Get("Retry-After"))
+		}
+	}
+	if n.id("binh@example.vn") != "" {
+		t.Error("the limit is none")
+	}
+}
+
+// Whoever subscribed in English is answered in English wherever neither the address nor a cookie says otherwise, and may switch.
+func TestReadersPagesSpeakTheirLanguage(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	n.post("/dang-ky?lang=en", subscribeForm("jane@example.vn", "kinh-te"), http.StatusOK)
+	confirm, prefs := "/xac-nhan/"+n.link(store.PurposeConfirm, "jane@example.vn"), "/tuy-chon/"+n.link(store.PurposePrefs, "jane@example.vn")
+	speaks := func(page, tag string, wants ...string) {
+		t.Helper()
+		for _, want := range append(wants, `<html lang="`+tag+`"`) {
+			if !strings.Contains(page, want) {
+				t.Errorf("the page lacks %s", want)
+			}
+		}
+	}
+	speaks(unpacked(t, n.get("/huy/"+n.oneMailed("other@example.vn"), http.StatusOK)), "vi", `?lang=en" hreflang="en"`)
+	speaks(unpacked(t, n.get(confirm, http.StatusOK)), "en", confirm+`?lang=vi" hreflang="vi"`)
+	speaks(unpacked(t, n.get(confirm+"?lang=vi", http.StatusOK)), "vi", `?lang=en" hreflang="en"`)
+	speaks(unpacked(t, n.get(confirm, http.StatusOK, "Cookie", "lang=vi")), "vi")
+	speaks(unpacked(t, n.post(confirm, nil, http.StatusOK)), "en", "Subscription confirmed")
+	speaks(unpacked(t, n.get(prefs, http.StatusOK)), "en", prefs+`?lang=vi" hreflang="vi"`)
+	speaks(unpacked(t, n.get(prefs+"/ho-so", http.StatusOK)), "en")
+	erased := unpacked(t, n.post(prefs+"/xoa", url.Values{"sure": {"1"}}, http.StatusOK))
+	if speaks(erased, "en"); strings.Contains(erased, "hreflang") { // there is no page to come back to
+		t.Error("the erased page offers a switch to nowhere")
+	}
+}
+
+// The confirmation page shows what the press brings: also to somebody who gets news already, and whom nobody may rename.
+func TestConfirmPageShowsTheChange(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	form := subscribeForm("binh@example.vn", "kinh-te")
+	form.Set("cadence", "weekly")
+	n.post("/dang-ky", form, http.StatusOK)
+	confirm := "/xac-nhan/" + n.link(store.PurposeConfirm, "binh@example.vn")
+	holds := func(page string, wants ...string) {
+		t.Helper()
+		for _, want := range wants {
+			if bad, no := strings.CutPrefix(want, "no "); no == strings.Contains(page, bad) {
+				t.Errorf("the page: %s", want)
+			}
+		}
+	}
+	holds(unpacked(t, n.get(confirm, http.StatusOK)), "Họ và tên: Trần Văn Bình", "Tổng hợp hằng tuần", "07 ngày", "no đang nhận")
+	n.post(confirm, nil, http.StatusOK)
+	form = subscribeForm("binh@example.vn", "kinh-te", "thong-bao")
+	form.Set("name", "Kẻ xấu")
+	n.clock.forward(time.Minute)
+	n.post("/dang-ky", form, http.StatusOK)
+	holds(unpacked(t, n.get(confirm, http.StatusOK)), "Họ và tên: Trần Văn Bình", "no Kẻ xấu", "Ngay khi đăng", "(đang nhận: Tổng hợp hằng tuần)", "Thông báo", "no 07 ngày", "giữ nguyên")
+	n.post(confirm, nil, http.StatusOK)
+	var lists string
+	if n.scan(`SELECT s.name || ': ' || string_agg(l.section_id || ' ' || l.cadence, ', ' ORDER BY l.section_id) FROM subscribers s JOIN subscriptions l ON l.subscriber_id = s.id GROUP BY s.name`, &lists); lists != "Trần Văn Bình: kinh-te instant, thong-bao instant" {
+		t.Errorf("the press brought %s", lists)
+	}
+	record := unpacked(t, n.get("/tuy-chon/"+n.link(store.PurposePrefs, "binh@example.vn")+"/ho-so", http.StatusOK))
+	holds(record, "Kinh tế (Ngay khi đăng), Thông báo (Ngay khi đăng)", "Kinh tế (Tổng hợp hằng tuần)")
+}
+
+// A post that names no act, or came in part, is nobody's wish to get nothing.
+func TestPreferencesNeedAnAct(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	n.post("/dang-ky", subscribeForm("binh@example.vn", "kinh-te"), http.StatusOK)
+	n.post("/xac-nhan/"+n.link(store.PurposeConfirm, "binh@example.vn"), nil, http.StatusOK)
+	prefs := "/tuy-chon/" + n.link(store.PurposePrefs, "binh@example.vn")
+	for _, form := range []url.Values{nil, {"name": {"Bình"}}, {"act": {"save"}}, {"act": {"x"}, "section": {"kinh-te"}}} {
+		n.post(prefs, form, http.StatusBadRequest)
+	}
+	var state string
+	if n.scan(`SELECT state FROM subscribers`, &state); state != "confirmed" {
+		t.Errorf("the reader is %s", state)
+	}
+	n.post(prefs, url.Values{"act": {"save"}, "section": {"kinh-te"}, "list.kinh-te": {""}}, http.StatusSeeOther)
+	if n.scan(`SELECT state FROM subscribers`, &state); state != "left" {
+		t.Errorf("who wants no section is %s", state)
 	}
 }
 

@@ -120,15 +120,20 @@ func (s *Server) subscriberRow(o lists, u newsroom.Subscriber) subscriberRow {
 	if u.Blocked != "" {
 		row.Blocked = o.l.T("subs.blocked_" + u.Blocked)
 	}
-	names := make([]string, len(u.Lists))
-	for i, l := range u.Lists {
+	row.Lists = o.subscriptions(u.Lists)
+	return row
+}
+
+// subscriptions says what somebody gets, on one line.
+func (o lists) subscriptions(list []newsroom.Subscription) string {
+	names := make([]string, len(list))
+	for i, l := range list {
 		names[i] = o.section(l.Section)
 		if l.Cadence != newsroom.CadenceInstant {
 			names[i] += " (" + o.l.T("cadence."+string(l.Cadence)) + ")"
 		}
 	}
-	row.Lists = strings.Join(names, " · ")
-	return row
+	return strings.Join(names, " · ")
 }
 
 // subscriberPage is the page "desk/subscriber".
@@ -225,11 +230,12 @@ func (s *Server) getSubscriberData(w http.ResponseWriter, r *http.Request, _ new
 	return s.sendData(w, r, data)
 }
 
-// getSubscribersCSV handles GET /desk/subscribers.csv: everybody who is not erased, one line each, written as it is read.
+// getSubscribersCSV handles GET /desk/subscribers.csv: everybody who is not erased, one line each, written as it is read. The import
+// reads it back.
 func (s *Server) getSubscribersCSV(w http.ResponseWriter, r *http.Request, me newsroom.Person) error {
 	l := s.lang(r)
 	out := csvFile(w, "nguoi-dang-ky.csv")
-	if err := out.Write([]string{"email", "name", "state", "sections", "requested_at", "confirmed_at", "left_at", "source", "blocked"}); err != nil {
+	if err := out.Write([]string{"email", "name", "state", "sections", "lists", "requested_at", "confirmed_at", "left_at", "source", "blocked"}); err != nil {
 		return fmt.Errorf("export subscribers: %w", err)
 	}
 	err := s.Store.ExportSubscribers(r.Context(), me, newsroom.SubscriberState(r.URL.Query().Get("state")), func(u newsroom.Subscriber) error {
@@ -238,8 +244,8 @@ func (s *Server) getSubscribersCSV(w http.ResponseWriter, r *http.Request, me ne
 			names[i] = one.Section
 		}
 		return out.Write([]string{
-			plainCell(u.Email), plainCell(u.Name), string(u.State), strings.Join(names, "|"), l.DateTime(u.RequestedAt), timeCell(l, u.ConfirmedAt),
-			timeCell(l, u.LeftAt), u.Source, u.Blocked,
+			plainCell(u.Email), plainCell(u.Name), string(u.State), strings.Join(names, "|"), newsroom.ListsCell(u.Lists),
+			l.DateTime(u.RequestedAt), timeCell(l, u.ConfirmedAt), timeCell(l, u.LeftAt), u.Source, u.Blocked,
 		})
 	})
 	out.Flush()
@@ -255,13 +261,8 @@ func csvFile(w http.ResponseWriter, name string) *csv.Writer {
 	return csv.NewWriter(w)
 }
 
-// plainCell keeps a spreadsheet from taking what a stranger typed for a formula.
-func plainCell(value string) string {
-	if value != "" && strings.ContainsRune("=+-@\t\r", rune(value[0])) {
-		return "'" + value
-	}
-	return value
-}
+// plainCell is short for newsroom.GuardCell.
+func plainCell(value string) string { return newsroom.GuardCell(value) }
 
 func timeCell(l language, t *time.Time) string {
 	if t == nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"toasoan/newsroom"
@@ -78,7 +79,7 @@ func (m *mailRoom) upload(b *deskBrowser, list, source string) deskAnswer {
 func (m *mailRoom) imported(b *deskBrowser, at string) deskAnswer {
 	m.t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if page := b.get(at).want(m.t, 200); strings.Contains(page.text, "Đã nhập xong") {
+		if page := b.get(at).want(m.t, 200); strings.Contains(page.text, "Đã nhập xong") || strings.Contains(page.text, "Import finished") {
 			return page
 		}
 		if time.Now().After(deadline) {
@@ -107,11 +108,11 @@ func TestDeskImportsFindsAndErasesSubscribers(t *testing.T) {
 	admin.get(again).want(t, 200).has(t, "nhập danh sách này cũng không thay đổi gì", "Chọn tệp khác").lacks(t, "Nhập 0 người")
 
 	first := admin.get("/desk/subscribers?state=confirmed").want(t, 200)
-	if n := strings.Count(first.text, `class="table-main"`); n != 50 {
+	if n := strings.Count(first.text, `class="table-main table-name"`); n != 50 {
 		t.Errorf("%d rows on the first page", n)
 	}
 	found := admin.get("/desk/subscribers?q=NGUYEN+thi+lan+77").want(t, 200).has(t, "reader077@example.vn").lacks(t, "reader078@")
-	_, rest, _ := strings.Cut(found.text, `<td class="table-main"><a href="`)
+	_, rest, _ := strings.Cut(found.text, `<td class="table-main table-name"><a href="`)
 	person, _, _ := strings.Cut(rest, `"`)
 	admin.get(person).want(t, 200).has(t, "reader077@example.vn", "Nhập từ danh sách", "Phiếu giấy 2025")
 	admin.get(person+"/data").want(t, 200).has(t, `"email": "reader077@example.vn"`)
@@ -128,6 +129,90 @@ func TestDeskImportsFindsAndErasesSubscribers(t *testing.T) {
 	if n := strings.Count(export.text, "\n"); n != 121 {
 		t.Errorf("the export has %d lines, want a head and 120", n)
 	}
+}
+
+// The desk's own export can be imported as it is: it changes nothing where it comes from, brings each cadence along, and confirms nobody
+// who has not agreed.
+func TestDeskImportsItsOwnExport(t *testing.T) {
+	t.Parallel()
+	m := newMailRoom(t)
+	admin := m.as("admin")
+	list := "email,name,lists,consent_at\n+plus@example.vn,=Lan,kinh-te:weekly,02/10/2025\nbinh@example.vn,Bình,kinh-te:daily,03/10/2025\n"
+	at := m.upload(admin, list, "Phiếu giấy").want(t, 303).Header().Get("Location")
+	admin.get(at).want(t, 200).has(t, "Những người đầu danh sách", "plus@example.vn", "Bình", "Kinh tế (Tổng hợp hằng tuần)")
+	admin.post(at, nil).want(t, 303)
+	m.imported(admin, at).lacks(t, "Những người đầu danh sách")
+	for _, sql := range []string{
+		`INSERT INTO subscribers (id, email, email_key, email_mac, state, requested_at, key_version, confirm_hash, prefs_hash)
+		 VALUES ('asked0000001', 'asked@example.vn', 'asked@example.vn', 'x', 'requested', now(), 1, 'x', 'x'), ('left00000001', 'left@example.vn', 'left@example.vn', 'y', 'left', now(), 1, 'y', 'y')`,
+		`INSERT INTO subscriptions (subscriber_id, section_id, since) VALUES ('asked0000001', 'kinh-te', now())`,
+	} {
+		_, err := m.db.Exec(t.Context(), sql)
+		m.no(err)
+	}
+	for _, language := range []string{"vi", "en"} { // whose dates differ
+		m.no(m.db.QueryRow(t.Context(), `UPDATE users SET locale = $1 WHERE 'admin' = ANY (roles) RETURNING id`, language).Scan(new(string)))
+		export := admin.get("/desk/subscribers.csv").want(t, 200).text
+		again := m.upload(admin, export, "Phiếu giấy").want(t, 303).Header().Get("Location")
+		id := strings.TrimPrefix(again, "/desk/imports/")
+		in, err := m.store.Import(t.Context(), id)
+		m.no(err)
+		codes := map[string]int{}
+		for _, e := range in.Report.Errors {
+			codes[e.Code]++
+		}
+		if r := in.Report; r.Added != 0 || r.Merged != 0 || r.Same != 2 || r.Failed != 2 || codes["state_requested"] != 1 || codes["state_left"] != 1 {
+			t.Errorf("in %s the own export reads as %+v:\n%s", language, r, export)
+		}
+		_, err = m.db.Exec(t.Context(), `DELETE FROM subscribers WHERE email IN ('+plus@example.vn', 'binh@example.vn')`)
+		m.no(err)
+		admin.post(again, nil).want(t, 303)
+		var lists string
+		m.imported(admin, again)
+		m.no(m.db.QueryRow(t.Context(), `SELECT coalesce(string_agg(s.email || ' ' || s.name || ' ' || l.cadence || ' ' || (s.confirmed_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date, ', ' ORDER BY s.email), '')
+		  FROM subscribers s JOIN subscriptions l ON l.subscriber_id = s.id WHERE s.state = 'confirmed'`).Scan(&lists))
+		if lists != "+plus@example.vn =Lan weekly 2025-10-02, binh@example.vn Bình daily 2025-10-03" {
+			t.Errorf("in %s the own export brings %s", language, lists)
+		}
+	}
+	var state string
+	if m.no(m.db.QueryRow(t.Context(), `SELECT string_agg(state, ' ' ORDER BY id) FROM subscribers WHERE id IN ('asked0000001', 'left00000001')`).Scan(&state)); state != "requested left" {
+		t.Errorf("who has not agreed is %s", state)
+	}
+}
+
+// shows serves what b sees to a real browser.
+func (b *deskBrowser) shows() string {
+	b.d.t.Helper()
+	at := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range b.cookies {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		r.Header.Set("User-Agent", b.agent)
+		b.d.Handler().ServeHTTP(w, r)
+	}))
+	b.d.t.Cleanup(at.Close)
+	return at.URL
+}
+
+// A name without an end, which anybody can type, pushes no other column out of sight.
+func TestLongNamesLeaveTheListWhole(t *testing.T) {
+	t.Parallel()
+	m := newMailRoom(t)
+	admin := m.as("admin")
+	at := m.upload(admin, "email,name,sections\nlan@example.vn,"+strings.Repeat("Nguyễn", 16)+",kinh-te\n"+strings.Repeat("a", 60)+"@example.vn,Trần Thị Bích Ngọc,kinh-te\n", "Phiếu giấy").want(t, 303).Header().Get("Location")
+	admin.post(at, nil).want(t, 303)
+	m.imported(admin, at)
+	ctx, cancel := context.WithTimeout(chromium(t), time.Minute)
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(admin.shows()+"/desk/subscribers")); err != nil {
+		t.Fatal(err)
+	}
+	over, err := chromedp.Run(ctx, chromedp.Evaluate[int](`(box => box.scrollWidth - box.clientWidth)(document.querySelector('.table-box'))`))
+	if err != nil || over > 0 {
+		t.Errorf("the list is %d px wider than the page, %v", over, err)
+	}
+	photograph(ctx, t, "long-names")
 }
 
 // run publishes an article and freezes its issue.

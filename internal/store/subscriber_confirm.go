@@ -1,0 +1,183 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/newsroom"
+)
+
+// pending is what an address has asked for and nobody has confirmed yet. A request renews those before it whose links still worked, so
+// that one link stands for all of them: each section once, as it was asked for last.
+type pending struct {
+	lists  []newsroom.Subscription
+	name   string // as it was typed last, "" never
+	locale string
+	at     time.Time // of the newest request
+}
+
+const sqlOpenRequests = `
+	SELECT at, detail FROM consents WHERE subscriber_id = @subscriber AND act = 'requested'
+	  AND id > coalesce((SELECT max(id) FROM consents WHERE subscriber_id = @subscriber AND act IN ('confirmed', 'left', 'erased')), 0)
+	ORDER BY id`
+
+// pending returns what u has asked for and not confirmed yet. done: there is nothing to confirm any more.
+func (s *Store) pending(ctx context.Context, q querier, u sub) (p pending, done bool, err error) {
+	rows, _ := q.Query(ctx, sqlOpenRequests, args{"subscriber": u.ID})
+	var at time.Time
+	var detail []byte
+	_, err = pgx.ForEachRow(rows, []any{&at, &detail}, func() error {
+		var want asked
+		if err := json.Unmarshal(detail, &want); err != nil {
+			return err
+		}
+		if at.Sub(p.at) > newsroom.ConfirmLife {
+			p = pending{}
+		}
+		p.add(want, at)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return p, false, fmt.Errorf("requests of subscriber %s: %w", u.ID, err)
+	case p.at.IsZero() && u.State == newsroom.SubscriberConfirmed:
+		return p, true, nil
+	case s.now().Sub(p.at) > newsroom.ConfirmLife:
+		return p, false, newsroom.ErrNotFound
+	}
+	return p, false, nil
+}
+
+func (p *pending) add(want asked, at time.Time) {
+	p.at = at
+	for _, section := range want.Sections {
+		p.lists = slices.DeleteFunc(p.lists, func(l newsroom.Subscription) bool { return l.Section == section })
+		p.lists = append(p.lists, newsroom.Subscription{Section: section, Cadence: want.Cadence})
+	}
+	if want.Name != "" {
+		p.name = want.Name
+	}
+	if want.Locale != "" {
+		p.locale = want.Locale
+	}
+}
+
+// until is when the link of p stops working: after its life, or when the data of somebody who had left are erased.
+func (p pending) until(u sub) time.Time {
+	end := p.at.Add(newsroom.ConfirmLife)
+	if u.LeftAt != nil && u.LeftAt.Add(leftLife).Before(end) {
+		return u.LeftAt.Add(leftLife)
+	}
+	return end
+}
+
+// nameOf is what u is called once p is confirmed: nobody renames a subscriber by a form.
+func (p pending) nameOf(u sub) string {
+	if p.name == "" || (u.State == newsroom.SubscriberConfirmed && u.Name != "") {
+		return u.Name
+	}
+	return p.name
+}
+
+// localeOf is the language of u once p is confirmed, and of what asks for it.
+func (p pending) localeOf(u sub) string {
+	if p.locale == "" {
+		return u.Locale
+	}
+	return p.locale
+}
+
+// Confirmation looks what a confirmation link stands for, changing nothing. newsroom.ErrNotFound for a link that is unknown or older
+// than ConfirmLife.
+func (s *Store) Confirmation(ctx context.Context, token string) (c newsroom.Confirmation, err error) {
+	found, err := scanSub(s.db.QueryRow(ctx, sqlSubByConfirm, args{"hash": hashToken(token)}))
+	if err != nil {
+		return c, fmt.Errorf("confirmation: %w", err)
+	}
+	p, done, err := s.pending(ctx, s.db, found)
+	if err != nil {
+		return c, fmt.Errorf("confirmation: %w", err)
+	}
+	if c.Subscriber, err = s.whole(ctx, s.db, found); err != nil {
+		return c, err
+	}
+	c.Done, c.Before = done, c.Lists
+	c.Name, c.Locale = p.nameOf(found), p.localeOf(found)
+	c.Lists, err = s.inOrder(ctx, s.db, append(slices.DeleteFunc(slices.Clone(c.Before), func(l newsroom.Subscription) bool {
+		return slices.ContainsFunc(p.lists, func(asked newsroom.Subscription) bool { return asked.Section == l.Section })
+	}), p.lists...))
+	return c, err
+}
+
+const sqlInOrder = `SELECT id FROM sections WHERE id = ANY (@ids) ORDER BY position, id`
+
+// inOrder puts lists in the order of their sections.
+func (s *Store) inOrder(ctx context.Context, q querier, lists []newsroom.Subscription) ([]newsroom.Subscription, error) {
+	rows, _ := q.Query(ctx, sqlInOrder, args{"ids": sectionIDs(lists)})
+	order, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("order of sections: %w", err)
+	}
+	slices.SortStableFunc(lists, func(a, b newsroom.Subscription) int {
+		return slices.Index(order, a.Section) - slices.Index(order, b.Section)
+	})
+	return lists, nil
+}
+
+func sectionIDs(lists []newsroom.Subscription) []string {
+	ids := make([]string, len(lists))
+	for i, l := range lists {
+		ids[i] = l.Section
+	}
+	return ids
+}
+
+const sqlConfirmSub = `
+	UPDATE subscribers SET state = 'confirmed', confirmed_at = coalesce(CASE state WHEN 'confirmed' THEN confirmed_at END, @at), left_at = NULL,
+	  name = @name, locale = @locale
+	WHERE id = @id`
+
+const sqlWant = `
+	INSERT INTO subscriptions (subscriber_id, section_id, cadence, since, changed_at) VALUES (@id, @section, @cadence, @at, @at)
+	ON CONFLICT (subscriber_id, section_id) DO UPDATE SET cadence = excluded.cadence,
+	  changed_at = CASE subscriptions.cadence WHEN excluded.cadence THEN subscriptions.changed_at ELSE excluded.changed_at END`
+
+// Confirm carries out what a confirmation link stands for, on record with proof: what Confirmation shows. A second press changes
+// nothing and answers the same. newsroom.ErrNotFound as for Confirmation.
+func (s *Store) Confirm(ctx context.Context, token string, proof newsroom.Proof) (id string, err error) {
+	err = s.tx(ctx, func(tx pgx.Tx) error {
+		u, err := scanSub(tx.QueryRow(ctx, sqlLockSubConfirm, args{"hash": hashToken(token)}))
+		if err != nil {
+			return err
+		}
+		id = u.ID
+		p, done, err := s.pending(ctx, tx, u)
+		if err != nil || done {
+			return err
+		}
+		now := s.now().UTC()
+		if _, err := tx.Exec(ctx, sqlConfirmSub, args{"id": u.ID, "name": p.nameOf(u), "locale": p.localeOf(u), "at": now}); err != nil {
+			return err
+		}
+		for _, l := range p.lists {
+			if _, err := tx.Exec(ctx, sqlWant, args{"id": u.ID, "section": l.Section, "cadence": l.Cadence, "at": now}); err != nil {
+				return err
+			}
+		}
+		// Who proves again that the address works and wants mail is free of what stood against it.
+		if _, err := tx.Exec(ctx, sqlUnsuppress, args{"mac": u.mac}); err != nil {
+			return err
+		}
+		_, err = s.consented(ctx, tx, u.ID, actConfirmed, now, proof, ofLists(p.lists))
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("confirm subscription: %w", err)
+	}
+	return id, nil
+}
