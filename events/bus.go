@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -104,13 +105,14 @@ func (b *Bus) Publish(ctx context.Context, e Event, attempt int) error {
 	return nil
 }
 
-// PublishViews stores a batch of page views.
-func (b *Bus) PublishViews(ctx context.Context, batch []View) error {
-	data, err := json.Marshal(batch)
+// PublishViews stores a batch of page views. After an error it may be stored all the same: it is sent again as it is, under
+// its id, by which it counts once.
+func (b *Bus) PublishViews(ctx context.Context, batch ViewBatch) error {
+	data, err := json.Marshal(batch.Views)
 	if err != nil {
 		return fmt.Errorf("encode views: %w", err)
 	}
-	if _, err := b.js.Publish(ctx, SubjectViews, data); err != nil {
+	if _, err := b.js.Publish(ctx, SubjectViews, data, jetstream.WithMsgID(batch.ID)); err != nil {
 		return fmt.Errorf("publish views: %w", err)
 	}
 	return nil
@@ -134,19 +136,22 @@ func (b *Bus) Run(ctx context.Context, c Consumer) error {
 	}, func(ctx context.Context, msg jetstream.Msg) { b.deliver(ctx, c, msg) })
 }
 
-// RunViews consumes the VIEWS stream. handle gets the stream sequence of the batch, by which it recognises a repeat.
-func (b *Bus) RunViews(ctx context.Context, durable string, handle func(ctx context.Context, seq uint64, batch []View) error) error {
+// RunViews consumes the VIEWS stream. handle recognises a repeat by the batch's id: numbers in a stream begin again when it is lost.
+func (b *Bus) RunViews(ctx context.Context, durable string, handle func(ctx context.Context, batch ViewBatch) error) error {
 	return b.consume(ctx, StreamViews, jetstream.ConsumerConfig{
 		Durable: durable, FilterSubject: SubjectViews, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: maxAckPending,
 	}, func(ctx context.Context, msg jetstream.Msg) {
 		meta, err := msg.Metadata()
-		var batch []View
-		if err != nil || json.Unmarshal(msg.Data(), &batch) != nil {
+		batch := ViewBatch{ID: msg.Headers().Get(jetstream.MsgIDHeader)}
+		if err != nil || json.Unmarshal(msg.Data(), &batch.Views) != nil {
 			b.log.Error("views batch is not readable", "subject", msg.Subject())
 			b.settle(msg.TermWithReason("not readable"))
 			return
 		}
-		if err := handle(ctx, meta.Sequence.Stream, batch); err != nil {
+		if batch.ID == "" { // published before batches had ids
+			batch.ID = strconv.FormatUint(meta.Sequence.Stream, 10)
+		}
+		if err := handle(ctx, batch); err != nil {
 			b.log.Warn("views batch not counted yet", "error", err)
 			b.settle(msg.NakWithDelay(pause(meta.NumDelivered)))
 			return

@@ -20,13 +20,13 @@ var moment = time.Date(2026, 10, 2, 8, 30, 0, 0, time.UTC)
 type notebook struct {
 	mu     sync.Mutex
 	seen   map[string]int
-	views  map[uint64][]newsroom.PageView
+	views  map[string][]newsroom.PageView
 	parked []string
 	fail   error
 }
 
 func newNotebook() *notebook {
-	return &notebook{seen: map[string]int{}, views: map[uint64][]newsroom.PageView{}}
+	return &notebook{seen: map[string]int{}, views: map[string][]newsroom.PageView{}}
 }
 
 func (n *notebook) note(event string) error {
@@ -53,10 +53,10 @@ func (n *notebook) RebuildFeeds(context.Context, func(newsroom.FeedSource) []new
 	return n.fail
 }
 
-func (n *notebook) ApplyViews(_ context.Context, seq uint64, views []newsroom.PageView) error {
+func (n *notebook) ApplyViews(_ context.Context, id string, views []newsroom.PageView) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.views[seq] = views
+	n.views[id] = views
 	return nil
 }
 
@@ -196,19 +196,23 @@ func TestConsumersOnARealBus(t *testing.T) {
 	if err := bus.Publish(ctx, events.Article{ArticleID: "0123456789ab", N: 5, At: moment}.With("withdrawn"), 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := bus.PublishViews(ctx, []events.View{{ArticleID: "0123456789ab", Visitor: []byte{1}, At: moment}}); err != nil {
+	if err := bus.PublishViews(ctx, events.ViewBatch{ID: "one", Views: []events.View{{ArticleID: "0123456789ab", Visitor: []byte{1}, At: moment}}}); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(20 * time.Second)
 	withdrawn := events.ArticleSubject("withdrawn") + "/0123456789ab/5"
-	for n.times(events.ID(event)) < 4 || n.times(withdrawn) < 1 || n.batches() < 1 {
+	n.until(t, func() bool { return n.times(events.ID(event)) >= 4 && n.times(withdrawn) >= 1 && n.batches() == 1 })
+	if n.times(withdrawn) != 1 {
+		t.Error("the counters heard of a withdrawal")
+	}
+}
+
+func (n *notebook) until(t *testing.T, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("heard %v, %d batches", n.seen, n.batches())
 		}
 		time.Sleep(5 * time.Millisecond)
-	}
-	if n.times(withdrawn) != 1 {
-		t.Error("the counters heard of a withdrawal")
 	}
 }
 
