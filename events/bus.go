@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,19 +21,20 @@ const (
 	SubjectViews   = "views.page"
 )
 
-// Delivery limits of the durable consumers (mail.md (c): the defaults are 1,000 pending and endless delivery).
-const (
-	ackWait       = 30 * time.Second
-	maxAckPending = 64
-	maxDeliver    = 20
-)
+// mendPause comes between two tries to make again what NATS has lost, however many publishers and consumers miss it.
+const mendPause = time.Second
 
-// Bus publishes and consumes events on one NATS connection. It reconnects by itself for ever.
+// Bus publishes and consumes events on one NATS connection. It reconnects by itself for ever, and where NATS comes back without
+// its data it makes streams and consumers again: what was in them is announced anew by those who wait for its receipts.
 type Bus struct {
 	nc       *nats.Conn
 	js       jetstream.JetStream
 	replicas int
 	log      *slog.Logger
+
+	mending sync.Mutex // held while streams are made again, by one for all
+	mended  time.Time  // when that was tried last
+	mendErr error      // what came of it
 }
 
 // Connect opens the bus; it does not wait for NATS to be there: publishing fails until it is, consuming starts then.
@@ -84,6 +86,20 @@ func (b *Bus) EnsureStreams(ctx context.Context) error {
 	return nil
 }
 
+// mend makes the streams again unless that was tried within mendPause: then it says what came of it.
+func (b *Bus) mend(ctx context.Context) error {
+	b.mending.Lock()
+	defer b.mending.Unlock()
+	if time.Since(b.mended) < mendPause {
+		return b.mendErr
+	}
+	err := b.EnsureStreams(ctx)
+	if ctx.Err() == nil { // that one caller had no more time says nothing to the others
+		b.mended, b.mendErr = time.Now(), err
+	}
+	return err
+}
+
 // Publish announces e and waits until JetStream has stored it. attempt distinguishes re-emissions, which must not be
 // swallowed by the duplicate window; consumers recognise them by the CloudEvents id.
 func (b *Bus) Publish(ctx context.Context, e Event, attempt int) error {
@@ -95,196 +111,38 @@ func (b *Bus) Publish(ctx context.Context, e Event, attempt int) error {
 	if err != nil {
 		return fmt.Errorf("encode event %s: %w", envelope.ID, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
 	msg := &nats.Msg{Subject: e.Type(), Data: data, Header: nats.Header{"Content-Type": {"application/cloudevents+json"}}}
-	if _, err := b.js.PublishMsg(ctx, msg, jetstream.WithMsgID(fmt.Sprintf("%s#%d", envelope.ID, attempt))); err != nil {
+	if err := b.put(ctx, msg, fmt.Sprintf("%s#%d", envelope.ID, attempt)); err != nil {
 		return fmt.Errorf("publish %s: %w", envelope.ID, err)
 	}
 	return nil
 }
 
-// PublishViews stores a batch of page views.
-func (b *Bus) PublishViews(ctx context.Context, batch []View) error {
-	data, err := json.Marshal(batch)
+// PublishViews stores a batch of page views. After an error it may be stored all the same: it is sent again as it is, under
+// its id, by which it counts once.
+func (b *Bus) PublishViews(ctx context.Context, batch ViewBatch) error {
+	data, err := json.Marshal(batch.Views)
 	if err != nil {
 		return fmt.Errorf("encode views: %w", err)
 	}
-	if _, err := b.js.Publish(ctx, SubjectViews, data); err != nil {
+	if err := b.put(ctx, &nats.Msg{Subject: SubjectViews, Data: data}, batch.ID); err != nil {
 		return fmt.Errorf("publish views: %w", err)
 	}
 	return nil
 }
 
-// Consumer is one durable consumer of NEWSROOM.
-type Consumer struct {
-	Durable  string
-	Subjects []string
-	// Handle must tolerate repeats and any order. An error means: again later, with growing pauses.
-	Handle func(ctx context.Context, e Envelope) error
-	// Park keeps an event that could not be handled on its last delivery. Only when it succeeds is the event given up.
-	Park func(ctx context.Context, durable string, e Envelope, subject string, payload []byte, cause error) error
-}
-
-// Run consumes until ctx ends, then lets the event in hand finish. It waits for NATS as long as it takes.
-func (b *Bus) Run(ctx context.Context, c Consumer) error {
-	return b.consume(ctx, StreamNewsroom, jetstream.ConsumerConfig{
-		Durable: c.Durable, FilterSubjects: c.Subjects, AckPolicy: jetstream.AckExplicitPolicy,
-		AckWait: ackWait, MaxAckPending: maxAckPending, MaxDeliver: maxDeliver,
-	}, func(ctx context.Context, msg jetstream.Msg) { b.deliver(ctx, c, msg) })
-}
-
-// RunViews consumes the VIEWS stream. handle gets the stream sequence of the batch, by which it recognises a repeat.
-func (b *Bus) RunViews(ctx context.Context, durable string, handle func(ctx context.Context, seq uint64, batch []View) error) error {
-	return b.consume(ctx, StreamViews, jetstream.ConsumerConfig{
-		Durable: durable, FilterSubject: SubjectViews, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: maxAckPending,
-	}, func(ctx context.Context, msg jetstream.Msg) {
-		meta, err := msg.Metadata()
-		var batch []View
-		if err != nil || json.Unmarshal(msg.Data(), &batch) != nil {
-			b.log.Error("views batch is not readable", "subject", msg.Subject())
-			b.settle(msg.TermWithReason("not readable"))
-			return
-		}
-		if err := handle(ctx, meta.Sequence.Stream, batch); err != nil {
-			b.log.Warn("views batch not counted yet", "error", err)
-			b.settle(msg.NakWithDelay(pause(meta.NumDelivered)))
-			return
-		}
-		b.settle(msg.Ack())
-	})
-}
-
-func (b *Bus) consume(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, each func(context.Context, jetstream.Msg)) error {
-	consumer, err := b.consumer(ctx, stream, cfg)
-	if err != nil {
+// put stores a message, once more where its stream was missing and could be made again.
+func (b *Bus) put(ctx context.Context, msg *nats.Msg, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, err := b.js.PublishMsg(ctx, msg, jetstream.WithMsgID(id))
+	if !errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return err
 	}
-	working := context.WithoutCancel(ctx) // the event in hand is finished, not torn
-	run, err := consumer.Consume(func(msg jetstream.Msg) {
-		one, cancel := context.WithTimeout(working, ackWait-5*time.Second)
-		defer cancel()
-		each(one, msg)
-	}, jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-		if !errors.Is(err, jetstream.ErrNoHeartbeat) {
-			b.log.Warn("consumer reports", "durable", cfg.Durable, "error", err)
-		}
-	}))
-	if err != nil {
-		return fmt.Errorf("consume %s: %w", cfg.Durable, err)
+	b.log.Warn("stream is missing", "subject", msg.Subject)
+	if lost := b.mend(ctx); lost != nil {
+		return errors.Join(err, lost)
 	}
-	<-ctx.Done()
-	run.Drain()
-	<-run.Closed()
-	return nil
-}
-
-// consumer creates the durable, trying again until NATS is there.
-func (b *Bus) consumer(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
-	for {
-		err := b.EnsureStreams(ctx)
-		if err == nil {
-			var found jetstream.Consumer
-			if found, err = b.js.CreateOrUpdateConsumer(ctx, stream, cfg); err == nil {
-				return found, nil
-			}
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		b.log.Warn("consumer waits for nats", "durable", cfg.Durable, "error", err)
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(time.Second):
-		}
-	}
-}
-
-func (b *Bus) deliver(ctx context.Context, c Consumer, msg jetstream.Msg) {
-	meta, err := msg.Metadata()
-	if err != nil {
-		b.settle(msg.Nak())
-		return
-	}
-	var e Envelope
-	err = json.Unmarshal(msg.Data(), &e)
-	if err == nil {
-		err = c.Handle(ctx, e)
-	}
-	switch {
-	case err == nil:
-		b.settle(msg.DoubleAck(ctx))
-	case meta.NumDelivered < maxDeliver:
-		b.log.Warn("event not handled, will be delivered again", "durable", c.Durable, "event_id", e.ID, "delivery", meta.NumDelivered, "error", err)
-		b.settle(msg.NakWithDelay(pause(meta.NumDelivered)))
-	default:
-		if parkErr := c.Park(ctx, c.Durable, e, msg.Subject(), msg.Data(), err); parkErr != nil {
-			b.log.Error("event could not be parked", "durable", c.Durable, "event_id", e.ID, "error", parkErr)
-			return // stays with JetStream; the advisory and the re-emission remain
-		}
-		b.log.Error("event parked", "durable", c.Durable, "event_id", e.ID, "error", err)
-		b.settle(msg.TermWithReason("parked"))
-	}
-}
-
-// settle logs an acknowledgement that did not reach NATS: the event comes again, which is harmless.
-func (b *Bus) settle(err error) {
-	if err != nil {
-		b.log.Debug("acknowledgement lost", "error", err)
-	}
-}
-
-// pause grows from 200 ms to a minute.
-func pause(delivery uint64) time.Duration {
-	return min(200*time.Millisecond<<min(delivery, 9), time.Minute)
-}
-
-// Follow hands every new event of subjects to each, in order, from now on; lost is called whenever events may have been
-// missed (start, reconnect, gap), before any later event. It is for caches and live pages, which can start from nothing.
-func (b *Bus) Follow(ctx context.Context, subjects []string, each func(Envelope), lost func()) error {
-	for ctx.Err() == nil {
-		if err := b.follow(ctx, subjects, each, lost); err != nil && ctx.Err() == nil {
-			b.log.Debug("follower starts again", "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(time.Second):
-			}
-		}
-	}
-	return nil
-}
-
-func (b *Bus) follow(ctx context.Context, subjects []string, each func(Envelope), lost func()) error {
-	consumer, err := b.js.OrderedConsumer(ctx, StreamNewsroom, jetstream.OrderedConsumerConfig{
-		FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverNewPolicy,
-	})
-	if err != nil {
-		return fmt.Errorf("follow events: %w", err)
-	}
-	lost()
-	trouble := make(chan error, 1)
-	run, err := consumer.Consume(func(msg jetstream.Msg) {
-		var e Envelope
-		if json.Unmarshal(msg.Data(), &e) == nil {
-			each(e)
-		}
-	}, jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-		select {
-		case trouble <- err:
-		default:
-		}
-	}))
-	if err != nil {
-		return fmt.Errorf("follow events: %w", err)
-	}
-	defer run.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case err := <-trouble:
-			return err // a gap, a lost heartbeat or a reconnect: forget everything and start from now
-		}
-	}
+	_, err = b.js.PublishMsg(ctx, msg, jetstream.WithMsgID(id))
+	return err
 }

@@ -98,3 +98,9 @@ type View struct {
 	Visitor   []byte    `json:"v"`
 	At        time.Time `json:"t"`
 }
+
+// ViewBatch is page views that travel together. Its publisher makes the ID once and keeps it however often the batch is sent.
+type ViewBatch struct {
+	ID    string
+	Views []View
+}

@@ -12,7 +12,7 @@ import (
 // CounterStore keeps views and visits. Met by store.
 type CounterStore interface {
 	Parking
-	ApplyViews(ctx context.Context, seq uint64, views []newsroom.PageView) error
+	ApplyViews(ctx context.Context, id string, views []newsroom.PageView) error
 	ResetArticleCounter(ctx context.Context, eventID, articleID string, n int64, at time.Time) (newsroom.CounterReset, error)
 	Rollover(ctx context.Context, now time.Time) ([]newsroom.CounterReset, error)
 }
@@ -53,12 +53,12 @@ func (c Counters) Handle(ctx context.Context, e events.Envelope) error {
 }
 
 // Views counts one batch of the stream VIEWS, once.
-func (c Counters) Views(ctx context.Context, seq uint64, batch []events.View) error {
-	views := make([]newsroom.PageView, len(batch))
-	for i, v := range batch {
+func (c Counters) Views(ctx context.Context, batch events.ViewBatch) error {
+	views := make([]newsroom.PageView, len(batch.Views))
+	for i, v := range batch.Views {
 		views[i] = newsroom.PageView{ArticleID: v.ArticleID, Visitor: v.Visitor, At: v.At}
 	}
-	return c.Store.ApplyViews(ctx, seq, views)
+	return c.Store.ApplyViews(ctx, batch.ID, views)
 }
 
 // AnnounceRollover announces that the counters of the day, and of the week and month that begin with it, start anew. Views

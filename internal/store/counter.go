@@ -23,7 +23,7 @@ const (
 	onlineFor = 5 * time.Minute
 )
 
-const sqlTakeBatch = `INSERT INTO view_batches (stream_seq, at) VALUES (@seq, @at) ON CONFLICT DO NOTHING`
+const sqlTakeBatch = `INSERT INTO view_batches (id, at) VALUES (@id, @at) ON CONFLICT DO NOTHING`
 
 // A view belongs to the publication that stood when it was made. Views of what is not public count for nothing.
 const sqlAddArticleViews = `
@@ -44,11 +44,11 @@ const (
 	ON CONFLICT (day) DO UPDATE SET views = site_views.views + excluded.views, visits = site_views.visits + excluded.visits`
 )
 
-// ApplyViews counts a batch of page views, once: seq is the batch's number in the stream, by which a repeat is known.
-// Views are bucketed by the local day they were made on.
-func (s *Store) ApplyViews(ctx context.Context, seq uint64, views []newsroom.PageView) error {
+// ApplyViews counts a batch of page views, once: a repeat is known by the batch's id. Views are bucketed by the local day they
+// were made on.
+func (s *Store) ApplyViews(ctx context.Context, id string, views []newsroom.PageView) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, sqlTakeBatch, args{"seq": int64(seq), "at": s.now().UTC()}) //nolint:gosec // stream numbers fit
+		tag, err := tx.Exec(ctx, sqlTakeBatch, args{"id": id, "at": s.now().UTC()})
 		if err != nil || tag.RowsAffected() == 0 || len(views) == 0 {
 			return err
 		}
@@ -73,7 +73,7 @@ func (s *Store) ApplyViews(ctx context.Context, seq uint64, views []newsroom.Pag
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("apply views batch %d: %w", seq, err)
+		return fmt.Errorf("apply views batch %s: %w", id, err)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func TestViewsBatchIsCountedOnce(t *testing.T) {
 		{ArticleID: "no0such0one0", Visitor: visitor(1), At: now},
 	}
 	for range 3 {
-		if err := d.ApplyViews(t.Context(), 7, batch); err != nil {
+		if err := d.ApplyViews(t.Context(), "batch-7", batch); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -54,6 +54,13 @@ func TestViewsBatchIsCountedOnce(t *testing.T) {
 	}
 	if got := d.views(t, hidden); got != 0 {
 		t.Errorf("an article that is not public has %d views", got)
+	}
+	// Another batch of the same views is counted: batches are told apart by their ids alone.
+	if err := d.ApplyViews(t.Context(), "batch-8", batch[:1]); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.views(t, id); got != 4 {
+		t.Errorf("%d views, want 4", got)
 	}
 	c, err := d.Counters(t.Context())
 	if err != nil {
@@ -68,10 +75,8 @@ func TestThirtyMinutesOfSilenceEndAVisit(t *testing.T) {
 	t.Parallel()
 	d := newNewsdesk(t)
 	start := d.clock.now()
-	seq := uint64(0)
 	see := func(after time.Duration) {
-		seq++
-		if err := d.ApplyViews(t.Context(), seq, []newsroom.PageView{{Visitor: visitor(1), At: start.Add(after)}}); err != nil {
+		if err := d.ApplyViews(t.Context(), after.String(), []newsroom.PageView{{Visitor: visitor(1), At: start.Add(after)}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -96,7 +101,7 @@ func TestViewsAreBucketedByTheirLocalDay(t *testing.T) {
 	// 23:59 and 00:01 in Vietnam between Sunday 1 and Monday 2 November 2026, told hours later.
 	before, after := time.Date(2026, 11, 1, 16, 59, 0, 0, time.UTC), time.Date(2026, 11, 1, 17, 1, 0, 0, time.UTC)
 	d.clock.forward(after.Sub(d.clock.now()) + 3*time.Hour)
-	if err := d.ApplyViews(t.Context(), 1, []newsroom.PageView{{Visitor: visitor(1), At: before}, {Visitor: visitor(2), At: after}}); err != nil {
+	if err := d.ApplyViews(t.Context(), "batch-1", []newsroom.PageView{{Visitor: visitor(1), At: before}, {Visitor: visitor(2), At: after}}); err != nil {
 		t.Fatal(err)
 	}
 	c, err := d.Counters(t.Context())
@@ -114,7 +119,7 @@ func TestTotalStartsFromWhatWasImported(t *testing.T) {
 	if err := d.SaveSetting(t.Context(), d.admin, "counter_baseline", map[string]int64{"total": 7_448_251}); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.ApplyViews(t.Context(), 1, []newsroom.PageView{{Visitor: visitor(1), At: d.clock.now()}}); err != nil {
+	if err := d.ApplyViews(t.Context(), "batch-1", []newsroom.PageView{{Visitor: visitor(1), At: d.clock.now()}}); err != nil {
 		t.Fatal(err)
 	}
 	c, err := d.Counters(t.Context())
@@ -130,7 +135,7 @@ func TestFirstPublicationResetsItsCounterOnce(t *testing.T) {
 	n := d.published(t, id)
 	at := d.clock.now()
 	// A reader was quicker than the event.
-	if err := d.ApplyViews(t.Context(), 1, []newsroom.PageView{{ArticleID: id, Visitor: visitor(1), At: at}}); err != nil {
+	if err := d.ApplyViews(t.Context(), "batch-1", []newsroom.PageView{{ArticleID: id, Visitor: visitor(1), At: at}}); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
@@ -162,7 +167,7 @@ func TestFirstPublicationResetsItsCounterOnce(t *testing.T) {
 func TestRolloverNamesWhatBeginsAndForgetsOldVisitors(t *testing.T) {
 	t.Parallel()
 	d := newNewsdesk(t)
-	if err := d.ApplyViews(t.Context(), 1, []newsroom.PageView{{Visitor: visitor(1), At: d.clock.now()}}); err != nil {
+	if err := d.ApplyViews(t.Context(), "batch-1", []newsroom.PageView{{Visitor: visitor(1), At: d.clock.now()}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -203,7 +208,7 @@ func TestStatisticsCoverThirtyDays(t *testing.T) {
 	t.Parallel()
 	d := newNewsdesk(t)
 	id := d.upTo(t, story("Bài được đọc nhiều"), newsroom.StageReleased)
-	if err := d.ApplyViews(t.Context(), 1, []newsroom.PageView{{ArticleID: id, Visitor: visitor(1), At: d.clock.now()}}); err != nil {
+	if err := d.ApplyViews(t.Context(), "batch-1", []newsroom.PageView{{ArticleID: id, Visitor: visitor(1), At: d.clock.now()}}); err != nil {
 		t.Fatal(err)
 	}
 	s, err := d.Statistics(t.Context())

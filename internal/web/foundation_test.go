@@ -45,9 +45,9 @@ func (quietBus) Follow(ctx context.Context, _ []string, _ func(events.Envelope),
 	<-ctx.Done()
 	return nil
 }
-func (quietBus) Publish(context.Context, events.Event, int) error  { return nil }
-func (quietBus) PublishViews(context.Context, []events.View) error { return nil }
-func (quietBus) Up() bool                                          { return true }
+func (quietBus) Publish(context.Context, events.Event, int) error     { return nil }
+func (quietBus) PublishViews(context.Context, events.ViewBatch) error { return nil }
+func (quietBus) Up() bool                                             { return true }
 
 func quietServer(t *testing.T, change func(*Options)) *Server {
 	t.Helper()

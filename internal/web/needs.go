@@ -34,7 +34,7 @@ type Dispatch interface {
 type Bus interface {
 	Follow(ctx context.Context, subjects []string, each func(events.Envelope), lost func()) error
 	Publish(ctx context.Context, e events.Event, attempt int) error
-	PublishViews(ctx context.Context, batch []events.View) error
+	PublishViews(ctx context.Context, batch events.ViewBatch) error
 	Up() bool
 }
 

@@ -61,8 +61,10 @@ type testBus struct {
 	each      func(events.Envelope) // to every follower
 	lost      func()
 	down      bool
+	mute      bool // keeps what it is given and says that it failed, as NATS does whose answer is lost
 	followers int
 	views     []events.View
+	batches   []events.ViewBatch
 	said      []events.Event
 }
 
@@ -94,13 +96,17 @@ func (b *testBus) Up() bool {
 	return !b.down
 }
 
-func (b *testBus) PublishViews(_ context.Context, batch []events.View) error {
+func (b *testBus) PublishViews(_ context.Context, batch events.ViewBatch) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.down {
 		return io.ErrClosedPipe
 	}
-	b.views = append(b.views, batch...)
+	b.batches = append(b.batches, batch)
+	b.views = append(b.views, batch.Views...)
+	if b.mute {
+		return context.DeadlineExceeded
+	}
 	return nil
 }
 

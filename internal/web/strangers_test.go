@@ -68,6 +68,30 @@ func TestViewsWaitWhileNATSIsAway(t *testing.T) {
 	}
 }
 
+// TestViewsWhoseAnswerIsLostGoAgainAsTheyWere: what NATS has all the same is recognised only by its id, and only whole.
+func TestViewsWhoseAnswerIsLostGoAgainAsTheyWere(t *testing.T) {
+	t.Parallel()
+	n := newNewsstand(t)
+	view := func() { n.post("/xem", url.Values{}, http.StatusNoContent, "User-Agent", chromeAgent) }
+	n.bus.mute = true
+	view()
+	n.handOver(t.Context())
+	view()
+	n.handOver(t.Context())
+	n.bus.mute = false
+	n.handOver(t.Context())
+	var ids []string
+	for _, batch := range n.bus.batches {
+		if len(batch.Views) != 1 {
+			t.Errorf("%d views in a batch of one", len(batch.Views))
+		}
+		ids = append(ids, batch.ID)
+	}
+	if len(ids) != 4 || ids[0] == "" || ids[1] != ids[0] || ids[2] != ids[0] || ids[3] == ids[0] {
+		t.Errorf("batches %v, want the first three times, then another one", ids)
+	}
+}
+
 func TestViewQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	var q viewQueue
@@ -75,17 +99,17 @@ func TestViewQueueIsBounded(t *testing.T) {
 		q.add(events.View{})
 	}
 	batch, lost := q.take()
-	if len(batch) != viewsBatch || lost != 5 {
-		t.Errorf("%d in a batch, %d lost", len(batch), lost)
+	if len(batch.Views) != viewsBatch || lost != 5 {
+		t.Errorf("%d in a batch, %d lost", len(batch.Views), lost)
 	}
 	q.back(batch)
 	total := 0
 	for {
 		batch, _ := q.take()
-		if len(batch) == 0 {
+		if len(batch.Views) == 0 {
 			break
 		}
-		total += len(batch)
+		total += len(batch.Views)
 	}
 	if total != viewsWaiting {
 		t.Errorf("%d views in all", total)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/rand"
 	"net/http"
 	"regexp"
 	"strings"
@@ -30,6 +31,7 @@ type Keys interface {
 type viewQueue struct {
 	mu      sync.Mutex
 	waiting []events.View
+	again   events.ViewBatch // could not be handed over, or so it seemed: goes first, as it was
 	lost    int
 }
 
@@ -83,24 +85,30 @@ func (q *viewQueue) add(v events.View) {
 	q.waiting = append(q.waiting, v)
 }
 
-// take removes at most viewsBatch views.
-func (q *viewQueue) take() (batch []events.View, lost int) {
+// take removes a batch of at most viewsBatch views.
+func (q *viewQueue) take() (batch events.ViewBatch, lost int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	lost, q.lost = q.lost, 0
+	if len(q.again.Views) > 0 {
+		batch, q.again = q.again, batch
+		return batch, lost
+	}
 	n := min(len(q.waiting), viewsBatch)
-	batch, q.waiting = q.waiting[:n:n], q.waiting[n:]
+	batch = events.ViewBatch{ID: rand.Text(), Views: q.waiting[:n:n]}
+	q.waiting = q.waiting[n:]
 	if len(q.waiting) == 0 {
 		q.waiting = nil
 	}
-	lost, q.lost = q.lost, 0
 	return batch, lost
 }
 
-// back puts views in front again that could not be handed over.
-func (q *viewQueue) back(batch []events.View) {
+// back keeps a batch whose handing over failed. NATS may have it for all that: only under the same id and with the same views
+// does it count once.
+func (q *viewQueue) back(batch events.ViewBatch) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.waiting = append(batch, q.waiting...)
+	q.again = batch
 }
 
 // sendViews hands over what was counted, every viewsEvery, and the rest when ctx ends.
@@ -127,7 +135,7 @@ func (s *Server) handOver(ctx context.Context) {
 		if lost > 0 {
 			s.Log.WarnContext(ctx, "page views not counted: too many wait for nats", "count", lost)
 		}
-		if len(batch) == 0 {
+		if len(batch.Views) == 0 {
 			return
 		}
 		if err := s.Bus.PublishViews(ctx, batch); err != nil {
