@@ -43,6 +43,7 @@ type Situation struct {
 	Round    bool      // not_me: that decision belongs to the round that runs or was settled last
 	Target   Person    // hand_over: whom to
 	Blocking []string  // codes of the findings that the policy makes blocking
+	Unsigned Move      // the move that waits for a second signature; "" none
 }
 
 // Waiting is the holder whose answer is still missing in the step that runs; "" where it is not just one.
@@ -381,15 +382,17 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 			out.Holder = &s.Actor.ID
 		}
 	case MoveWithdraw, MoveTakeDown:
-		out.SecondDue = s.Policy.SecondSignMinutes
+		if s.Unsigned != MoveEmergencyRelease { // the text that went out unsigned still wants its second leader
+			out.SecondDue = s.Policy.SecondSignMinutes
+		}
 	case MoveRestore:
-		out.SecondDone = true
+		out.SecondDone = a.SecondBy != nil && s.mayCountersign(s.Actor.ID) == ""
 	case MoveSecondSign:
 		if a.SecondBy == nil {
 			return RefusedStage
 		}
-		if a.FirstSigner == s.Actor.ID {
-			return RefusedSameSigner
+		if code := s.mayCountersign(s.Actor.ID); code != "" {
+			return code
 		}
 		out.SecondDone = true
 	case MoveNotMe:
@@ -402,6 +405,25 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 		}
 	}
 	return ""
+}
+
+// mayCountersign says why a leader cannot give the second of two signatures, "" that nothing stands in the way: it is a second
+// person's, and an approval like any other, so that nobody gives it to the own text.
+func (s Situation) mayCountersign(person string) Refusal {
+	switch {
+	case person == s.Article.FirstSigner:
+		return RefusedSameSigner
+	case s.Policy.excluded(person, s.Article.AuthorID, s.Article.ForwardedBy):
+		return RefusedConflict
+	default:
+		return ""
+	}
+}
+
+// Countersigners are those of leaders who may give the second signature after first's.
+func (s Situation) Countersigners(leaders []string, first string) []string {
+	s.Article.FirstSigner = first
+	return slices.DeleteFunc(slices.Clone(leaders), func(person string) bool { return s.mayCountersign(person) != "" })
 }
 
 // disown follows a "not me". A release that rests upon the decision waits for a leader; an approval in a round that still runs

@@ -217,6 +217,8 @@ func TestConditionsBeyondTheTable(t *testing.T) {
 		{"reschedule into the past", StageScheduled, leader, MoveReschedule, func(s *Situation, r *Request) { r.ReleaseAt = new(s.Now.Add(-time.Hour)) }, RefusedTime},
 		{"reschedule behind the display end", StageScheduled, leader, MoveReschedule, func(s *Situation, _ *Request) { s.Draft.DisplayEnd = new(s.Now.Add(time.Minute)) }, RefusedTime},
 		{"second signature by the first signer", StageReleased, leader, MoveSecondSign, nil, RefusedSameSigner},
+		{"second signature by the author", StageReleased, boss, MoveSecondSign, func(s *Situation, _ *Request) { s.Article.AuthorID = boss }, RefusedConflict},
+		{"second signature by whoever forwarded", StageReleased, boss, MoveSecondSign, func(s *Situation, _ *Request) { s.Article.ForwardedBy = boss }, RefusedConflict},
 		{"a move nobody knows", StageDraft, author, "fly", nil, RefusedUnknownMove},
 	}
 	for _, c := range cases {

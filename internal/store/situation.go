@@ -63,6 +63,11 @@ func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, no
 	if sit.Verdicts, err = s.verdicts(ctx, tx, a); err != nil {
 		return sit, err
 	}
+	if a.SecondBy != nil {
+		if _, sit.Unsigned, err = s.firstAct(ctx, tx, a.ID); err != nil {
+			return sit, err
+		}
+	}
 	if r.Move == newsroom.MoveNotMe {
 		if err := s.disowned(ctx, tx, r, &sit); err != nil {
 			return sit, err
