@@ -66,6 +66,7 @@ type Ruling struct {
 	Move       Move
 	Capacity   Capacity
 	OnBehalfOf string
+	AlsoFor    []string // other holders whose seats the actor answers with the same decision
 	From, To   Stage
 	Then       Public
 	Freeze     bool   // the draft becomes the next revision (unless it equals the newest)
@@ -114,7 +115,7 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	}
 	ways := Find(r.Move, a.Stage, a.Public)
 	if len(ways) == 0 {
-		if decides(r.Move) && len(s.Verdicts) > 0 {
+		if Decides(r.Move) && len(s.Verdicts) > 0 {
 			if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == s.Actor.ID }) {
 				return refuse(RefusedDecided)
 			}
@@ -144,6 +145,13 @@ func Rule(s Situation, r Request) (Ruling, error) {
 		Move: r.Move, Capacity: capacity(way, seat, s), OnBehalfOf: seat.OnBehalfOf,
 		From: a.Stage, To: a.Stage, Then: a.Public, OpenStep: -1, Event: way.Event,
 	}
+	if Decides(r.Move) && seat.Person != "" {
+		for _, ask := range s.Answers(s.Actor.ID) {
+			if owner := ask.Seat.owner(); owner != seat.owner() && !ask.Escalation && !slices.Contains(out.AlsoFor, owner) {
+				out.AlsoFor = append(out.AlsoFor, owner)
+			}
+		}
+	}
 	if way.To != "" {
 		out.To = way.To
 	}
@@ -156,8 +164,8 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	return out, nil
 }
 
-// decides reports the moves by which an asked person settles or takes part in settling a round.
-func decides(m Move) bool { return m == MoveApprove || m == MoveRequestChanges || m == MoveReject }
+// Decides reports the moves by which an asked person settles or takes part in settling a round.
+func Decides(m Move) bool { return m == MoveApprove || m == MoveRequestChanges || m == MoveReject }
 
 // pick finds the first way whose standing the actor has.
 func pick(s Situation, r Request, ways []Way) (Way, Seat, Refusal) {
@@ -237,8 +245,8 @@ func seated(s Situation, r Request) (Seat, Refusal) {
 	if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == p.ID && v.Step == s.Article.Step }) {
 		return Seat{}, RefusedDecided
 	}
-	for _, ask := range s.Asks {
-		if ask.Closed || ask.Seat.Person != p.ID || ask.Step != s.Article.Step || (r.AskID != "" && ask.ID != r.AskID) {
+	for _, ask := range s.Answers(p.ID) {
+		if r.AskID != "" && ask.ID != r.AskID {
 			continue
 		}
 		if ask.Revision != s.Article.Revision || ask.Hash != s.Frozen {
@@ -499,17 +507,7 @@ func approve(s Situation, r Request, out *Ruling) Refusal {
 		return RefusedStale
 	}
 	out.Verdict = true
-	given, asked := 1, 0
-	for _, v := range s.Verdicts {
-		if v.Step == a.Step && v.Move == MoveApprove {
-			given++
-		}
-	}
-	for _, ask := range s.Asks { // the answered ones count too: "all" means all who were asked
-		if ask.Step == a.Step && !ask.Escalation {
-			asked++
-		}
-	}
+	given, asked := s.counted(s.Actor.ID)
 	if !s.Policy.Settled(a.Step, given, asked) {
 		out.To, out.Event = a.Stage, ""
 		return ""

@@ -226,14 +226,15 @@ func (s *Store) standIns(ctx context.Context, q querier, office, behalf string, 
 }
 
 const sqlRoundAsks = `
-	SELECT id, round, step, revision, hash, office_id, user_id, on_behalf_of, escalation, closed_at IS NOT NULL OR expires_at <= @now FROM asks
+	SELECT id, round, step, revision, hash, office_id, user_id, on_behalf_of, escalation, closed_at IS NOT NULL OR expires_at <= @now,
+	  closed_at IS NOT NULL FROM asks
 	WHERE article_id = @id AND round = @round AND kind = 'approval' AND (closed_at IS NULL OR closed_why = 'decided') ORDER BY created_at, id`
 
 // roundAsks lists what is or was asked in the article's round; what was asked anew of somebody else does not count.
 func (s *Store) roundAsks(ctx context.Context, q querier, a newsroom.Article) ([]newsroom.Ask, error) {
 	rows, _ := q.Query(ctx, sqlRoundAsks, args{"id": a.ID, "round": a.Round, "now": s.now().UTC()})
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k newsroom.Ask, err error) {
-		return k, row.Scan(&k.ID, &k.Round, &k.Step, &k.Revision, &k.Hash, &k.Seat.Office, &k.Seat.Person, &k.Seat.OnBehalfOf, &k.Escalation, &k.Closed)
+		return k, row.Scan(&k.ID, &k.Round, &k.Step, &k.Revision, &k.Hash, &k.Seat.Office, &k.Seat.Person, &k.Seat.OnBehalfOf, &k.Escalation, &k.Closed, &k.Answered)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("asks of article %s: %w", a.ID, err)
