@@ -131,6 +131,27 @@ func (s *Store) reseatOffice(ctx context.Context, tx pgx.Tx, office, by string, 
 	return nil
 }
 
+const sqlSatOffices = `
+	SELECT office_id FROM delegations WHERE @user IN (from_user, to_user) AND to_at > @now AND ended_at IS NULL
+	UNION SELECT office_id FROM office_holders WHERE user_id = @user AND (to_at IS NULL OR to_at > @now) ORDER BY office_id`
+
+// reseatPerson reseats what is asked of the offices in which somebody sits whose account was just closed or opened, or who is a
+// leader no more or again.
+func (s *Store) reseatPerson(ctx context.Context, tx pgx.Tx, userID, by string) error {
+	now := s.now().UTC()
+	rows, _ := tx.Query(ctx, sqlSatOffices, args{"user": userID, "now": now})
+	offices, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("offices of user %s: %w", userID, err)
+	}
+	for _, office := range offices {
+		if err := s.reseatOffice(ctx, tx, office, by, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 const (
 	sqlAwaiting       = `SELECT id FROM articles WHERE stage = 'awaiting_approval' ORDER BY id LIMIT 1000`
 	sqlFreshQuestions = `

@@ -143,3 +143,39 @@ func TestLinkOutlivesOneOfTwoDelegations(t *testing.T) {
 	}
 	d.opens(t, id, "chu-tich mailed, lanh-dao mailed")
 }
+
+func TestClosedAccountsHaveNoSeat(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	now := d.clock.now()
+	d.delegate(t, d.leader, d.leader, d.deputy, now, now.Add(48*time.Hour))
+	waiting := d.upTo(t, story("Đang chờ"), newsroom.StageAwaitingApproval)
+	d.opens(t, waiting, "pho for lanh-dao mailed")
+	account := func(p newsroom.Person, active bool) {
+		t.Helper()
+		d.clock.forward(time.Second)
+		if err := d.UpdateUser(t.Context(), d.admin, p.ID, input(p, active)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Without the delegate the holder sits there again, for what waits and for what comes.
+	account(d.deputy, false)
+	d.opens(t, waiting, "lanh-dao mailed")
+	id := d.upTo(t, story("Người được ủy quyền đã nghỉ"), newsroom.StageAwaitingApproval)
+	d.opens(t, id, "lanh-dao mailed")
+	account(d.deputy, true)
+	d.opens(t, id, "pho for lanh-dao mailed")
+	// Without the holder nobody signs for them.
+	account(d.leader, false)
+	for _, article := range []string{waiting, id} {
+		d.refused(t, newsroom.RefusedNotAsked, d.deputy, article, newsroom.MoveApprove)
+	}
+	late := d.create(t, story("Người giữ chức vụ đã nghỉ"))
+	d.allowed(t, d.author, late, newsroom.MoveSubmit)
+	d.allowed(t, d.reviewer, late, newsroom.MoveClaim)
+	d.refused(t, newsroom.RefusedNobody, d.reviewer, late, newsroom.MoveForward)
+	account(d.leader, true)
+	if s := d.allowed(t, d.deputy, id, newsroom.MoveApprove); s.Stage != newsroom.StageReleased {
+		t.Errorf("with both back: %s", s.Stage)
+	}
+}

@@ -162,15 +162,17 @@ func (s *Store) person(ctx context.Context, q querier, id string) (newsroom.Pers
 	return p, nil
 }
 
-// An active delegation moves the holder's seat to the delegate; without one the holder sits there.
+// A running delegation moves the holder's seat to the delegate while that is an active leader; otherwise the holder sits there. A
+// holder whose account is closed has no seat, and nobody signs for them.
 const sqlSeats = `
 	SELECT h.office_id, coalesce(d.to_user, h.user_id), CASE WHEN d.to_user IS NULL THEN '' ELSE h.user_id END
 	FROM office_holders h
+	JOIN users u ON u.id = h.user_id AND u.active AND 'leader' = ANY (u.roles)
 	LEFT JOIN LATERAL (
-	  SELECT to_user FROM delegations
-	  WHERE office_id = h.office_id AND from_user = h.user_id AND from_at <= @at AND to_at > @at AND (ended_at IS NULL OR ended_at > @at)
-	  ORDER BY created_at DESC LIMIT 1) d ON true
-	JOIN users u ON u.id = coalesce(d.to_user, h.user_id) AND u.active AND 'leader' = ANY (u.roles)
+	  SELECT g.to_user FROM delegations g JOIN users t ON t.id = g.to_user AND t.active AND 'leader' = ANY (t.roles)
+	  WHERE g.office_id = h.office_id AND g.from_user = h.user_id AND g.from_at <= @at AND g.to_at > @at
+	    AND (g.ended_at IS NULL OR g.ended_at > @at)
+	  ORDER BY g.created_at DESC LIMIT 1) d ON true
 	WHERE h.office_id = ANY (@offices) AND NOT h.deputy AND h.from_at <= @at AND (h.to_at IS NULL OR h.to_at > @at)
 	ORDER BY h.office_id, h.from_at, h.user_id`
 
