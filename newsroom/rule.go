@@ -434,10 +434,15 @@ func (s Situation) Countersigners(leaders []string, first string) []string {
 	return slices.DeleteFunc(slices.Clone(leaders), func(person string) bool { return s.mayCountersign(person) != "" })
 }
 
-// disown follows a "not me". A release that rests upon the decision waits for a leader; an approval in a round that still runs
+// disown follows a "not me". A release that rests upon the decision, or comes at the time it set, waits for a leader; an approval in a round that still runs
 // counts no more, since everybody is asked again. What is already public or sent back stays: chief and admins are told.
 func disown(s Situation, out *Ruling) {
-	if !s.Round || (s.Disowned.Move != MoveApprove && s.Disowned.Move != MoveEmergencyRelease) {
+	if !s.Round {
+		return
+	}
+	switch s.Disowned.Move {
+	case MoveApprove, MoveEmergencyRelease, MoveReschedule:
+	default:
 		return
 	}
 	switch s.Article.Stage {

@@ -525,6 +525,9 @@ func TestNotMe(t *testing.T) {
 	if out := rule(StageAwaitingApproval, nil); !out.NewRound || out.OpenStep != 0 || out.CloseAsks == "" || len(out.Ask) != 1 {
 		t.Errorf("a disowned approval still counts: %+v", out)
 	}
+	if out := rule(StageScheduled, func(s *Situation) { s.Disowned.Move, s.Disowned.Step = MoveReschedule, -1 }); !out.Freezing || out.NewRound {
+		t.Errorf("rescheduled in somebody's name: %+v", out)
+	}
 	if out := rule(StageReleased, nil); out.Freezing || out.NewRound || out.Then != PublicHidden {
 		t.Errorf("released: %+v", out)
 	}

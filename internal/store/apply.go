@@ -322,13 +322,16 @@ const (
 
 const sqlDropPIN = `UPDATE users SET pin_hash = '', updated_at = @at WHERE id = @id`
 
-// distrust follows a "not me": every trusted phone and the PIN of whoever was abused are void, and the operator is told. The page
+// distrust follows a "not me": PIN, trusted phones and deciding API tokens of whoever was abused are void, and the operator is told. The page
 // stays until a leader decides; a release that has not happened yet is frozen.
 func (s *Store) distrust(ctx context.Context, tx pgx.Tx, c *change) error {
 	if _, err := tx.Exec(ctx, sqlDropPIN, args{"id": c.req.ActorID, "at": c.now}); err != nil {
 		return err
 	}
 	if err := s.revokeDevices(ctx, tx, c.req.ActorID); err != nil {
+		return err
+	}
+	if err := s.revokeDeciding(ctx, tx, c.req.ActorID); err != nil {
 		return err
 	}
 	return s.alert(ctx, tx, fmt.Sprintf("not_me/%s/%d", c.sit.Article.ID, c.n), "not_me", map[string]any{

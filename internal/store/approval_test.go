@@ -367,6 +367,10 @@ func TestNotMeFreezesTheReleaseAndVoidsThePIN(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	token, _, err := d.IssueToken(t.Context(), d.leader, d.leader.ID, []newsroom.Scope{newsroom.ScopeDecide}, "máy", "482915", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.policy(t, func(p *newsroom.Policy) { p.CoolingOffMinutes = 30 })
 	id := d.upTo(t, story("Không phải tôi"), newsroom.StageAwaitingApproval)
 	s := d.allowed(t, d.leader, id, newsroom.MoveApprove)
@@ -386,6 +390,9 @@ func TestNotMeFreezesTheReleaseAndVoidsThePIN(t *testing.T) {
 	if ok, err := d.IsTrusted(t.Context(), d.leader.ID, value); err != nil || ok {
 		t.Errorf("the phone is still trusted (%v)", err)
 	}
+	if _, _, err := d.Bearer(t.Context(), token); !errors.Is(err, newsroom.ErrNotFound) {
+		t.Errorf("a token that decides still works: %v", err)
+	}
 	if ok, err := d.CheckPIN(t.Context(), d.leader.ID, "482915"); err != nil || ok {
 		t.Errorf("the PIN still holds (%v)", err)
 	}
@@ -396,6 +403,26 @@ func TestNotMeFreezesTheReleaseAndVoidsThePIN(t *testing.T) {
 	d.allowed(t, d.second, id, newsroom.MoveUnschedule)
 	if s := d.allowed(t, d.leader, id, newsroom.MoveApprove); s.Stage != newsroom.StageApproved || s.Wake == nil {
 		t.Errorf("approved anew: %+v", s)
+	}
+}
+
+// A time that somebody else set in a leader's name lets nothing out.
+func TestNotMeHoldsWhatWasRescheduled(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	c := story("Đổi giờ")
+	c.ReleaseAt = new(d.clock.now().Add(24 * time.Hour))
+	id := d.upTo(t, c, newsroom.StageScheduled)
+	d.clock.forward(time.Second)
+	at := d.clock.now().Add(time.Hour)
+	s := d.allowed(t, d.second, id, newsroom.MoveReschedule, func(r *newsroom.Request) { r.ReleaseAt = &at })
+	if got := d.letters(t, id); !slices.Contains(got, "decision_receipt chu-tich@vankhe.example") {
+		t.Fatalf("no receipt: %v", got)
+	}
+	d.allowed(t, d.second, id, newsroom.MoveNotMe, func(r *newsroom.Request) { r.Decision = s.Outcome.RequestID })
+	d.clock.forward(25 * time.Hour)
+	if later, err := d.SettleDue(t.Context(), id); err != nil || later.Stage != newsroom.StageScheduled {
+		t.Errorf("released all the same: %+v, %v", later, err)
 	}
 }
 

@@ -189,7 +189,7 @@ func (s *Store) setPassword(ctx context.Context, tx pgx.Tx, userID, hash, keep s
 	return s.ownAct(ctx, tx, userID, "user.password", nil)
 }
 
-// SetPIN gives a person a new PIN and revokes every trusted phone. *newsroom.InvalidError when the PIN is refused.
+// SetPIN gives a person a new PIN and revokes every trusted phone and every API token that was issued with the old one. *newsroom.InvalidError when the PIN is refused.
 func (s *Store) SetPIN(ctx context.Context, userID, pin string) error {
 	if code := newsroom.PINTrouble(pin); code != "" {
 		return &newsroom.InvalidError{Fields: []newsroom.FieldError{{Field: "pin", Code: code}}}
@@ -214,6 +214,9 @@ func (s *Store) setPIN(ctx context.Context, tx pgx.Tx, userID, hash string) erro
 		return newsroom.ErrNotFound
 	}
 	if err := s.revokeDevices(ctx, tx, userID); err != nil {
+		return err
+	}
+	if err := s.revokeDeciding(ctx, tx, userID); err != nil {
 		return err
 	}
 	return s.ownAct(ctx, tx, userID, "user.pin", nil)
