@@ -144,7 +144,7 @@ func (s *Server) moveView(r *http.Request, sit newsroom.Situation, me newsroom.P
 		v.When, v.Form.When = true, fieldTime(sit.Article.ReleaseDue)
 	}
 	v.Note = o.Move == newsroom.MoveForward || o.Move == newsroom.MoveResubmit
-	v.PIN = o.Move.NeedsPIN(a.Stage)
+	v.PIN = o.Move.NeedsPIN(me, a.Stage)
 	if v.PIN {
 		account, err := s.Store.Account(r.Context(), me.ID)
 		if err != nil {
@@ -210,7 +210,7 @@ func (s *Server) postMove(w http.ResponseWriter, r *http.Request, me newsroom.Pe
 	if request.Move == newsroom.MoveReschedule && request.ReleaseAt == nil {
 		wrong.add(l, "when", "field.bad_time")
 	}
-	if request.Move.NeedsPIN(sit.Article.Stage) && len(wrong) == 0 {
+	if request.Move.NeedsPIN(me, sit.Article.Stage) && len(wrong) == 0 {
 		if wrong, err = s.deskPIN(r, me); err != nil {
 			return err
 		}
