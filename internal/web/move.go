@@ -301,8 +301,19 @@ func (s *Server) deskPIN(r *http.Request, me newsroom.Person) (wrong formErrors,
 		wrong.add(l, "pin", "desk.pin_unset")
 		return wrong, nil
 	}
-	err = s.Store.TryPIN(r.Context(), me.ID, s.sessionHash(r), strings.TrimSpace(r.PostFormValue("pin")))
-	if locked, ok := errors.AsType[*newsroom.LockedError](err); ok {
+	pin := strings.TrimSpace(r.PostFormValue("pin"))
+	if pin == "" { // nobody guesses with nothing: it costs no try
+		wrong.add(l, "pin", "decide.pin_missing")
+		return wrong, nil
+	}
+	letters, err := s.Store.TryPIN(r.Context(), me.ID, s.sessionHash(r), pin)
+	s.post(r.Context(), letters...)
+	locked, ok := errors.AsType[*newsroom.LockedError](err)
+	if ok && locked.Until.IsZero() {
+		wrong.add(l, "pin", "desk.pin_shut")
+		return wrong, nil
+	}
+	if ok {
 		wrong.add(l, "pin", "desk.pin_locked", "time", l.Time(locked.Until))
 		return wrong, nil
 	}
