@@ -20,6 +20,7 @@ const (
 	LetterSecondSign      LetterKind = "second_sign"          // to the other leaders: a second signature is due
 	LetterNotMe           LetterKind = "not_me_alert"         // to chief and admins
 	LetterPINLocked       LetterKind = "pin_locked"           // to the leader and admins: five wrong PINs on a link
+	LetterDeskLocked      LetterKind = "desk_pin_locked"      // to the leader, chief and admins: wrong PINs at the desk
 	LetterPINInvite       LetterKind = "pin_invitation"       // to a leader: set the PIN
 	LetterAccountInvite   LetterKind = "account_invitation"   // to a new account: set the password
 	LetterPasswordReset   LetterKind = "password_reset"       //
@@ -97,6 +98,7 @@ type LetterView struct {
 	Until      *time.Time
 	Told       bool       // approval_reminder, approval_overdue: only told of it, not asked
 	Late       bool       // second_sign: the time for the signature is over
+	Shut       bool       // desk_pin_locked: the desk takes no PIN before a new one is set
 	UndoUntil  *time.Time // decision_receipt: until then the decision can be undone
 	Root       *AuditRoot // audit_root
 	ReplyTag   string     // approval letters: names the question in the reply address, where the policy lets a reply decide

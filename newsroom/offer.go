@@ -83,13 +83,16 @@ func refusalOf(err error) (Refusal, bool) {
 	return "", false
 }
 
-// NeedsPIN reports the moves of a leader that need the own PIN, or a phone trusted with it, at every door that people use.
-func (m Move) NeedsPIN(as Stage) bool {
+// NeedsPIN reports the moves that need by's own PIN, or a phone trusted with it, at every door that people use. A release time is
+// part of what was approved: a leader's change of it is a decision, a reviewer's asks again.
+func (m Move) NeedsPIN(by Person, as Stage) bool {
 	switch m {
 	case MoveApprove, MoveRequestChanges, MoveEmergencyRelease, MoveWithdraw, MoveTakeDown, MoveRestore, MoveSecondSign, MoveUndo:
 		return true
 	case MoveReject:
 		return as == StageAwaitingApproval
+	case MoveReschedule, MoveUnschedule:
+		return by.Is(RoleLeader)
 	default:
 		return false
 	}

@@ -28,7 +28,7 @@ type Quorum string
 
 const (
 	QuorumAny Quorum = "any" // one is enough
-	QuorumAll Quorum = "all" // everyone who was asked
+	QuorumAll Quorum = "all" // the seat of everyone who was asked
 	QuorumN   Quorum = "n"   // N of them
 )
 
@@ -80,6 +80,7 @@ type Ask struct {
 	Seat       Seat
 	Escalation bool // asked in addition when the time was over; never needed for "all"
 	Closed     bool // answered, or past its last day: it counts among those asked, and lets nobody decide
+	Answered   bool // by a decision of the person
 }
 
 // AnsweredBy reports whether p may answer: a leader, or an admin who was asked since nobody else was left to (domain.md §3).
@@ -94,15 +95,31 @@ type Verdict struct {
 	Move   Move
 }
 
-// Asked returns who is asked at step: the office's seats without those whom the policy excludes.
+// Asked returns the seats that are asked at step, one for each holder of the office whom the policy does not exclude. A seat stays
+// with its holder while whoever it is delegated to is excluded.
 func (p Policy) Asked(step int, seats []Seat, author, forwarder string) []Seat {
 	var asked []Seat
 	seen := map[string]bool{}
 	for _, s := range seats {
-		if s.Office != p.Steps[step].Office || seen[s.Person] {
+		if s.Office != p.Steps[step].Office || seen[s.owner()] || p.excluded(s.owner(), author, forwarder) {
 			continue
 		}
-		if p.excluded(s.Person, author, forwarder) || (s.OnBehalfOf != "" && p.excluded(s.OnBehalfOf, author, forwarder)) {
+		if p.excluded(s.Person, author, forwarder) {
+			s = Seat{Office: s.Office, Person: s.owner()}
+		}
+		seen[s.owner()] = true
+		asked = append(asked, s)
+	}
+	return asked
+}
+
+// StandIns are those of seats who may be asked too when the time is over, each person once: nobody whom the policy excludes, or who
+// would sign for somebody it excludes.
+func (p Policy) StandIns(seats []Seat, author, forwarder string) []Seat {
+	var asked []Seat
+	seen := map[string]bool{}
+	for _, s := range seats {
+		if seen[s.Person] || p.excluded(s.Person, author, forwarder) || p.excluded(s.owner(), author, forwarder) {
 			continue
 		}
 		seen[s.Person] = true
@@ -133,7 +150,7 @@ func (p Policy) same(q Policy) bool {
 	return string(a) == string(b)
 }
 
-// Settled reports whether the approvals given at step are enough, of asked people (escalations not counted).
+// Settled reports whether the approvals given at step are enough, of asked seats (escalations not counted).
 func (p Policy) Settled(step, approvals, asked int) bool {
 	switch s := p.Steps[step]; s.Quorum {
 	case QuorumAll:

@@ -43,6 +43,7 @@ type Situation struct {
 	Round    bool      // not_me: that decision belongs to the round that runs or was settled last
 	Target   Person    // hand_over: whom to
 	Blocking []string  // codes of the findings that the policy makes blocking
+	Unsigned Move      // the move that waits for a second signature; "" none
 }
 
 // Waiting is the holder whose answer is still missing in the step that runs; "" where it is not just one.
@@ -65,6 +66,7 @@ type Ruling struct {
 	Move       Move
 	Capacity   Capacity
 	OnBehalfOf string
+	AlsoFor    []string // other holders whose seats the actor answers with the same decision
 	From, To   Stage
 	Then       Public
 	Freeze     bool   // the draft becomes the next revision (unless it equals the newest)
@@ -113,7 +115,7 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	}
 	ways := Find(r.Move, a.Stage, a.Public)
 	if len(ways) == 0 {
-		if decides(r.Move) && len(s.Verdicts) > 0 {
+		if Decides(r.Move) && len(s.Verdicts) > 0 {
 			if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == s.Actor.ID }) {
 				return refuse(RefusedDecided)
 			}
@@ -143,6 +145,13 @@ func Rule(s Situation, r Request) (Ruling, error) {
 		Move: r.Move, Capacity: capacity(way, seat, s), OnBehalfOf: seat.OnBehalfOf,
 		From: a.Stage, To: a.Stage, Then: a.Public, OpenStep: -1, Event: way.Event,
 	}
+	if Decides(r.Move) && seat.Person != "" {
+		for _, ask := range s.Answers(s.Actor.ID) {
+			if owner := ask.Seat.owner(); owner != seat.owner() && !ask.Escalation && !slices.Contains(out.AlsoFor, owner) {
+				out.AlsoFor = append(out.AlsoFor, owner)
+			}
+		}
+	}
 	if way.To != "" {
 		out.To = way.To
 	}
@@ -155,8 +164,8 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	return out, nil
 }
 
-// decides reports the moves by which an asked person settles or takes part in settling a round.
-func decides(m Move) bool { return m == MoveApprove || m == MoveRequestChanges || m == MoveReject }
+// Decides reports the moves by which an asked person settles or takes part in settling a round.
+func Decides(m Move) bool { return m == MoveApprove || m == MoveRequestChanges || m == MoveReject }
 
 // pick finds the first way whose standing the actor has.
 func pick(s Situation, r Request, ways []Way) (Way, Seat, Refusal) {
@@ -236,8 +245,8 @@ func seated(s Situation, r Request) (Seat, Refusal) {
 	if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == p.ID && v.Step == s.Article.Step }) {
 		return Seat{}, RefusedDecided
 	}
-	for _, ask := range s.Asks {
-		if ask.Closed || ask.Seat.Person != p.ID || ask.Step != s.Article.Step || (r.AskID != "" && ask.ID != r.AskID) {
+	for _, ask := range s.Answers(p.ID) {
+		if r.AskID != "" && ask.ID != r.AskID {
 			continue
 		}
 		if ask.Revision != s.Article.Revision || ask.Hash != s.Frozen {
@@ -381,15 +390,17 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 			out.Holder = &s.Actor.ID
 		}
 	case MoveWithdraw, MoveTakeDown:
-		out.SecondDue = s.Policy.SecondSignMinutes
+		if s.Unsigned != MoveEmergencyRelease { // the text that went out unsigned still wants its second leader
+			out.SecondDue = s.Policy.SecondSignMinutes
+		}
 	case MoveRestore:
-		out.SecondDone = true
+		out.SecondDone = a.SecondBy != nil && s.mayCountersign(s.Actor.ID) == ""
 	case MoveSecondSign:
 		if a.SecondBy == nil {
 			return RefusedStage
 		}
-		if a.FirstSigner == s.Actor.ID {
-			return RefusedSameSigner
+		if code := s.mayCountersign(s.Actor.ID); code != "" {
+			return code
 		}
 		out.SecondDone = true
 	case MoveNotMe:
@@ -404,10 +415,34 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 	return ""
 }
 
-// disown follows a "not me". A release that rests upon the decision waits for a leader; an approval in a round that still runs
+// mayCountersign says why a leader cannot give the second of two signatures, "" that nothing stands in the way: it is a second
+// person's, and an approval like any other, so that nobody gives it to the own text.
+func (s Situation) mayCountersign(person string) Refusal {
+	switch {
+	case person == s.Article.FirstSigner:
+		return RefusedSameSigner
+	case s.Policy.excluded(person, s.Article.AuthorID, s.Article.ForwardedBy):
+		return RefusedConflict
+	default:
+		return ""
+	}
+}
+
+// Countersigners are those of leaders who may give the second signature after first's.
+func (s Situation) Countersigners(leaders []string, first string) []string {
+	s.Article.FirstSigner = first
+	return slices.DeleteFunc(slices.Clone(leaders), func(person string) bool { return s.mayCountersign(person) != "" })
+}
+
+// disown follows a "not me". A release that rests upon the decision, or comes at the time it set, waits for a leader; an approval in a round that still runs
 // counts no more, since everybody is asked again. What is already public or sent back stays: chief and admins are told.
 func disown(s Situation, out *Ruling) {
-	if !s.Round || (s.Disowned.Move != MoveApprove && s.Disowned.Move != MoveEmergencyRelease) {
+	if !s.Round {
+		return
+	}
+	switch s.Disowned.Move {
+	case MoveApprove, MoveEmergencyRelease, MoveReschedule:
+	default:
 		return
 	}
 	switch s.Article.Stage {
@@ -477,17 +512,7 @@ func approve(s Situation, r Request, out *Ruling) Refusal {
 		return RefusedStale
 	}
 	out.Verdict = true
-	given, asked := 1, 0
-	for _, v := range s.Verdicts {
-		if v.Step == a.Step && v.Move == MoveApprove {
-			given++
-		}
-	}
-	for _, ask := range s.Asks { // the answered ones count too: "all" means all who were asked
-		if ask.Step == a.Step && !ask.Escalation {
-			asked++
-		}
-	}
+	given, asked := s.counted(s.Actor.ID)
 	if !s.Policy.Settled(a.Step, given, asked) {
 		out.To, out.Event = a.Stage, ""
 		return ""

@@ -217,6 +217,8 @@ func TestConditionsBeyondTheTable(t *testing.T) {
 		{"reschedule into the past", StageScheduled, leader, MoveReschedule, func(s *Situation, r *Request) { r.ReleaseAt = new(s.Now.Add(-time.Hour)) }, RefusedTime},
 		{"reschedule behind the display end", StageScheduled, leader, MoveReschedule, func(s *Situation, _ *Request) { s.Draft.DisplayEnd = new(s.Now.Add(time.Minute)) }, RefusedTime},
 		{"second signature by the first signer", StageReleased, leader, MoveSecondSign, nil, RefusedSameSigner},
+		{"second signature by the author", StageReleased, boss, MoveSecondSign, func(s *Situation, _ *Request) { s.Article.AuthorID = boss }, RefusedConflict},
+		{"second signature by whoever forwarded", StageReleased, boss, MoveSecondSign, func(s *Situation, _ *Request) { s.Article.ForwardedBy = boss }, RefusedConflict},
 		{"a move nobody knows", StageDraft, author, "fly", nil, RefusedUnknownMove},
 	}
 	for _, c := range cases {
@@ -312,6 +314,91 @@ func TestQuorums(t *testing.T) {
 	}
 }
 
+// An approval counts for the holders whose seats it answers, whoever sits there.
+func TestQuorumsCountSeats(t *testing.T) {
+	t.Parallel()
+	ask := func(person, behalf string, bend ...func(*Ask)) Ask {
+		k := Ask{ID: person + "/" + behalf, Revision: 1, Hash: content().Hash(), Seat: Seat{Office: "ubnd", Person: person, OnBehalfOf: behalf}}
+		for _, b := range bend {
+			b(&k)
+		}
+		return k
+	}
+	answered := func(k *Ask) { k.Closed, k.Answered = true, true }
+	late := func(k *Ask) { k.Escalation = true }
+	yes := func(ids ...string) (given []Verdict) {
+		for _, id := range ids {
+			given = append(given, Verdict{Person: id, Move: MoveApprove})
+		}
+		return given
+	}
+	all, two := Step{Office: "ubnd", Quorum: QuorumAll}, Step{Office: "ubnd", Quorum: QuorumN, N: 2}
+	a, b, aByB := Seat{Office: "ubnd", Person: "a"}, Seat{Office: "ubnd", Person: "b"}, Seat{Office: "ubnd", Person: "b", OnBehalfOf: "a"}
+	cases := []struct {
+		name    string
+		step    Step
+		seats   []Seat
+		asks    []Ask
+		given   []Verdict
+		settled bool
+		also    string
+	}{
+		{"b answers for a too while a's delegation runs", all, []Seat{aByB, b}, []Ask{ask("b", "a"), ask("b", "")}, nil, true, "a"},
+		{"b answers no more for a when it is over", all, []Seat{a, b}, []Ask{ask("b", "a"), ask("b", "")}, nil, false, ""},
+		{"a's account is closed", all, []Seat{b}, []Ask{ask("b", "a"), ask("b", "")}, nil, false, ""},
+		{"b alone after a was asked again", all, []Seat{a, b}, []Ask{ask("b", ""), ask("a", "")}, nil, false, ""},
+		{"b after a", all, []Seat{a, b}, []Ask{ask("b", ""), ask("a", "", answered)}, yes("a"), true, ""},
+		{"c was answered for by a, who has sat for c", all, []Seat{a, b, {Office: "ubnd", Person: "c"}}, []Ask{ask("a", "", answered), ask("a", "c", answered), ask("b", "")}, yes("a"), true, ""},
+		{"a signed for c in person's own name too", all, []Seat{aByB, {Office: "ubnd", Person: "c"}}, []Ask{ask("a", "c", answered), ask("b", "a")}, yes("a"), true, ""},
+		{"two: one person in two seats", two, []Seat{aByB, b, {Office: "ubnd", Person: "c"}}, []Ask{ask("b", ""), ask("b", "a"), ask("c", "")}, nil, true, "a"},
+		{"a deputy for a holder who has answered", all, []Seat{a, {Office: "ubnd", Person: "c"}}, []Ask{ask("a", "", answered), ask("c", ""), ask("b", "a", late)}, yes("a"), false, ""},
+		{"asked late and with a seat: one of two", all, []Seat{aByB, {Office: "ubnd", Person: "c"}}, []Ask{ask("b", "a"), ask("c", ""), ask("b", "", late)}, nil, false, ""},
+	}
+	for _, c := range cases {
+		s := situated(StageAwaitingApproval, PublicHidden)
+		s.Policy.Steps, s.Seats, s.Asks, s.Verdicts = []Step{c.step}, c.seats, c.asks, c.given
+		out := approval(t, s, "b")
+		if out.Release != c.settled || strings.Join(out.AlsoFor, " ") != c.also {
+			t.Errorf("%s: settled = %v, also for %q", c.name, out.Release, out.AlsoFor)
+		}
+	}
+}
+
+// Who signed for somebody signs no more when that is over, whatever the question says.
+func TestDeputyWithoutADelegationDecidesNothing(t *testing.T) {
+	t.Parallel()
+	for _, seats := range [][]Seat{nil, {{Office: "ubnd", Person: leader}}, {{Office: "ubnd", Person: boss, OnBehalfOf: leader}}} {
+		for _, move := range []Move{MoveApprove, MoveRequestChanges, MoveReject} {
+			s := situated(StageAwaitingApproval, PublicHidden)
+			s.Asks[0].Seat, s.Seats = Seat{Office: "ubnd", Person: deputy, OnBehalfOf: leader}, seats
+			s.Actor = Person{ID: deputy, Roles: []Role{RoleLeader}, Active: true}
+			if got := refusal(t, s, request(s, move)); got != RefusedNotAsked {
+				t.Errorf("%s while %v sit there: %s", move, seats, got)
+			}
+		}
+	}
+}
+
+func TestAskedIsOneForEachSeat(t *testing.T) {
+	t.Parallel()
+	p := DefaultPolicy("ubnd")
+	seats := []Seat{
+		{Office: "ubnd", Person: boss, OnBehalfOf: leader}, {Office: "ubnd", Person: boss}, {Office: "ubnd", Person: author, OnBehalfOf: deputy},
+		{Office: "ubnd", Person: deputy, OnBehalfOf: author}, {Office: "elsewhere", Person: admin},
+	}
+	want := []Seat{seats[0], seats[1], {Office: "ubnd", Person: deputy}} // the author may not sign for anybody, nor anybody for the author
+	if got := p.Asked(0, seats, author, holder); !slices.Equal(got, want) {
+		t.Errorf("asked: %+v", got)
+	}
+	if got := p.StandIns(seats[:3], author, holder); !slices.Equal(got, seats[:1]) {
+		t.Errorf("asked too: %+v", got)
+	}
+	s := Situation{Asks: []Ask{{ID: "late", Seat: seats[1], Escalation: true}, {ID: "for", Seat: seats[0]}, {ID: "own", Seat: seats[1]}, {ID: "gone", Seat: want[2], Closed: true}}}
+	if links := s.Links(); len(links) != 1 || links[0].ID != "own" {
+		t.Errorf("links: %+v", links)
+	}
+}
+
 func TestStepsInOrder(t *testing.T) {
 	t.Parallel()
 	s := situated(StageAwaitingApproval, PublicHidden)
@@ -349,6 +436,7 @@ func TestDeputySignsForTheHolder(t *testing.T) {
 	t.Parallel()
 	s := situated(StageAwaitingApproval, PublicHidden)
 	s.Asks[0].Seat = Seat{Office: "ubnd", Person: deputy, OnBehalfOf: leader}
+	s.Seats = []Seat{s.Asks[0].Seat}
 	out := approval(t, s, deputy)
 	if out.Capacity != AsDeputy || out.OnBehalfOf != leader {
 		t.Errorf("capacity %s for %q", out.Capacity, out.OnBehalfOf)
@@ -436,6 +524,9 @@ func TestNotMe(t *testing.T) {
 	}
 	if out := rule(StageAwaitingApproval, nil); !out.NewRound || out.OpenStep != 0 || out.CloseAsks == "" || len(out.Ask) != 1 {
 		t.Errorf("a disowned approval still counts: %+v", out)
+	}
+	if out := rule(StageScheduled, func(s *Situation) { s.Disowned.Move, s.Disowned.Step = MoveReschedule, -1 }); !out.Freezing || out.NewRound {
+		t.Errorf("rescheduled in somebody's name: %+v", out)
 	}
 	if out := rule(StageReleased, nil); out.Freezing || out.NewRound || out.Then != PublicHidden {
 		t.Errorf("released: %+v", out)

@@ -91,7 +91,7 @@ type SignIn struct {
 }
 
 // LockedError says that this account and network address must wait; other addresses may go on.
-type LockedError struct{ Until time.Time }
+type LockedError struct{ Until time.Time } // zero: no time opens it
 
 func (e *LockedError) Error() string { return "too many wrong passwords, locked for a while" }
 

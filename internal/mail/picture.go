@@ -93,6 +93,8 @@ func sampleLetter(kind newsroom.LetterKind, tag string) newsroom.LetterView {
 		v.Move = newsroom.MoveApprove
 	case newsroom.LetterSecondSign:
 		v.Move, v.Code, v.Reason = newsroom.MoveTakeDown, newsroom.ReasonPendingVerification, "Đang xác minh lại số liệu với đơn vị cung cấp."
+	case newsroom.LetterDeskLocked:
+		v.Title, v.ArticleID, v.Shut, v.Link = "", "", true, "https://vankhe.example/desk"
 	case newsroom.LetterNotMe:
 		v.Move = newsroom.MoveApprove
 	case newsroom.LetterAuditRoot:

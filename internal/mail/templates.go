@@ -25,7 +25,7 @@ var letterKinds = []newsroom.LetterKind{
 	newsroom.LetterSubmitted, newsroom.LetterApproval, newsroom.LetterApprovalSoon, newsroom.LetterApprovalOverdue,
 	newsroom.LetterReviewSoon, newsroom.LetterReviewOverdue, newsroom.LetterChanges, newsroom.LetterRejected,
 	newsroom.LetterPublished, newsroom.LetterReceipt, newsroom.LetterSettled, newsroom.LetterSecondSign,
-	newsroom.LetterNotMe, newsroom.LetterPINLocked, newsroom.LetterPINInvite, newsroom.LetterAccountInvite,
+	newsroom.LetterNotMe, newsroom.LetterPINLocked, newsroom.LetterDeskLocked, newsroom.LetterPINInvite, newsroom.LetterAccountInvite,
 	newsroom.LetterPasswordReset, newsroom.LetterConfirm, newsroom.LetterConfirmAgain, newsroom.LetterLeft,
 	newsroom.LetterQuiet, newsroom.LetterToFriend, newsroom.LetterAuditRoot, newsroom.LetterReplyRefused,
 }

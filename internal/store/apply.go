@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
@@ -104,6 +105,9 @@ func (c *change) detail() map[string]any {
 	if c.req.Kind != "" {
 		d["kind"] = c.req.Kind
 	}
+	if len(c.ruling.AlsoFor) > 0 {
+		d["also_for"] = c.ruling.AlsoFor
+	}
 	return d
 }
 
@@ -180,8 +184,7 @@ func (s *Store) decide(ctx context.Context, tx pgx.Tx, c *change) error {
 const (
 	sqlCloseAsks = `UPDATE asks SET closed_at = @at, closed_why = @why
 	WHERE article_id = @id AND kind = 'approval' AND closed_at IS NULL RETURNING id, user_id`
-	sqlCloseOwnAsk = `UPDATE asks SET closed_at = @at, closed_why = 'decided'
-	WHERE article_id = @id AND kind = 'approval' AND user_id = @user AND closed_at IS NULL`
+	sqlCloseOwnAsks = `UPDATE asks SET closed_at = @at, closed_why = 'decided' WHERE id = ANY (@ids) AND closed_at IS NULL`
 )
 
 // closedAsk is a link that died with a move.
@@ -191,7 +194,11 @@ type closedAsk struct{ ID, UserID string }
 func (s *Store) closeAsks(ctx context.Context, tx pgx.Tx, c *change) ([]closedAsk, error) {
 	id := c.sit.Article.ID
 	if c.ruling.Verdict {
-		if _, err := tx.Exec(ctx, sqlCloseOwnAsk, args{"id": id, "user": c.req.ActorID, "at": c.now}); err != nil {
+		var answered []string
+		for _, ask := range c.sit.Answers(c.req.ActorID) {
+			answered = append(answered, ask.ID)
+		}
+		if _, err := tx.Exec(ctx, sqlCloseOwnAsks, args{"ids": orEmpty(answered), "at": c.now}); err != nil {
 			return nil, err
 		}
 	}
@@ -315,13 +322,16 @@ const (
 
 const sqlDropPIN = `UPDATE users SET pin_hash = '', updated_at = @at WHERE id = @id`
 
-// distrust follows a "not me": every trusted phone and the PIN of whoever was abused are void, and the operator is told. The page
+// distrust follows a "not me": PIN, trusted phones and deciding API tokens of whoever was abused are void, and the operator is told. The page
 // stays until a leader decides; a release that has not happened yet is frozen.
 func (s *Store) distrust(ctx context.Context, tx pgx.Tx, c *change) error {
 	if _, err := tx.Exec(ctx, sqlDropPIN, args{"id": c.req.ActorID, "at": c.now}); err != nil {
 		return err
 	}
 	if err := s.revokeDevices(ctx, tx, c.req.ActorID); err != nil {
+		return err
+	}
+	if err := s.revokeDeciding(ctx, tx, c.req.ActorID); err != nil {
 		return err
 	}
 	return s.alert(ctx, tx, fmt.Sprintf("not_me/%s/%d", c.sit.Article.ID, c.n), "not_me", map[string]any{
@@ -339,15 +349,20 @@ func (s *Store) openStep(ctx context.Context, tx pgx.Tx, c *change) error {
 	}); err != nil {
 		return err
 	}
-	for _, seat := range c.ruling.Ask {
-		if err := s.ask(ctx, tx, c, seat, false); err != nil {
-			return err
+	for _, delegated := range []bool{false, true} { // the link is the own seat's: it outlives a delegation
+		for _, seat := range c.ruling.Ask {
+			if delegated != (seat.OnBehalfOf != "") {
+				continue
+			}
+			if err := s.ask(ctx, tx, c, seat, false); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// ask opens one link and writes its letter.
+// ask opens one question; whoever has no link to the article yet gets it by letter.
 func (s *Store) ask(ctx context.Context, tx pgx.Tx, c *change, seat newsroom.Seat, escalation bool) error {
 	calendar, err := s.calendar(ctx, tx)
 	if err != nil {
@@ -357,12 +372,32 @@ func (s *Store) ask(ctx context.Context, tx pgx.Tx, c *change, seat newsroom.Sea
 	if c.sit.Article.Clock.Runs() {
 		due = c.sit.Article.Clock.Due(calendar, 100)
 	}
-	id, err := s.openAsk(ctx, tx, c, seat, "approval", escalation, due)
-	if err != nil {
+	if _, err := s.openAsk(ctx, tx, c, seat, "approval", escalation, due); err != nil {
 		return err
 	}
+	return s.mailLink(ctx, tx, c, seat.Person)
+}
+
+// A person who is asked for several seats follows one link, since one decision answers them all.
+const sqlUnmailed = `
+	WITH mine AS (
+	  SELECT k.id, k.escalation, k.on_behalf_of, k.created_at, EXISTS (SELECT FROM letters l WHERE l.id = 'approval_request/' || k.id) AS mailed
+	  FROM asks k WHERE k.article_id = @id AND k.user_id = @user AND k.kind = 'approval' AND k.closed_at IS NULL)
+	SELECT id FROM mine WHERE NOT EXISTS (SELECT FROM mine WHERE mailed)
+	ORDER BY escalation, on_behalf_of <> '', created_at, id LIMIT 1`
+
+// mailLink writes the letter with a person's link, unless an open question was mailed to them already.
+func (s *Store) mailLink(ctx context.Context, tx pgx.Tx, c *change, person string) error {
+	var id string
+	err := notFound(tx.QueryRow(ctx, sqlUnmailed, args{"id": c.sit.Article.ID, "user": person}).Scan(&id))
+	if errors.Is(err, newsroom.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("link of user %s to article %s: %w", person, c.sit.Article.ID, err)
+	}
 	return s.writeLetter(ctx, tx, letter{
-		ID: "approval_request/" + id, Kind: newsroom.LetterApproval, UserID: seat.Person, ArticleID: c.sit.Article.ID, AskID: id, N: c.n,
+		ID: "approval_request/" + id, Kind: newsroom.LetterApproval, UserID: person, ArticleID: c.sit.Article.ID, AskID: id, N: c.n,
 	}, c.out)
 }
 

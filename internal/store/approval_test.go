@@ -367,6 +367,10 @@ func TestNotMeFreezesTheReleaseAndVoidsThePIN(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	token, _, err := d.IssueToken(t.Context(), d.leader, d.leader.ID, []newsroom.Scope{newsroom.ScopeDecide}, "máy", "482915", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.policy(t, func(p *newsroom.Policy) { p.CoolingOffMinutes = 30 })
 	id := d.upTo(t, story("Không phải tôi"), newsroom.StageAwaitingApproval)
 	s := d.allowed(t, d.leader, id, newsroom.MoveApprove)
@@ -386,6 +390,9 @@ func TestNotMeFreezesTheReleaseAndVoidsThePIN(t *testing.T) {
 	if ok, err := d.IsTrusted(t.Context(), d.leader.ID, value); err != nil || ok {
 		t.Errorf("the phone is still trusted (%v)", err)
 	}
+	if _, _, err := d.Bearer(t.Context(), token); !errors.Is(err, newsroom.ErrNotFound) {
+		t.Errorf("a token that decides still works: %v", err)
+	}
 	if ok, err := d.CheckPIN(t.Context(), d.leader.ID, "482915"); err != nil || ok {
 		t.Errorf("the PIN still holds (%v)", err)
 	}
@@ -396,6 +403,26 @@ func TestNotMeFreezesTheReleaseAndVoidsThePIN(t *testing.T) {
 	d.allowed(t, d.second, id, newsroom.MoveUnschedule)
 	if s := d.allowed(t, d.leader, id, newsroom.MoveApprove); s.Stage != newsroom.StageApproved || s.Wake == nil {
 		t.Errorf("approved anew: %+v", s)
+	}
+}
+
+// A time that somebody else set in a leader's name lets nothing out.
+func TestNotMeHoldsWhatWasRescheduled(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	c := story("Đổi giờ")
+	c.ReleaseAt = new(d.clock.now().Add(24 * time.Hour))
+	id := d.upTo(t, c, newsroom.StageScheduled)
+	d.clock.forward(time.Second)
+	at := d.clock.now().Add(time.Hour)
+	s := d.allowed(t, d.second, id, newsroom.MoveReschedule, func(r *newsroom.Request) { r.ReleaseAt = &at })
+	if got := d.letters(t, id); !slices.Contains(got, "decision_receipt chu-tich@vankhe.example") {
+		t.Fatalf("no receipt: %v", got)
+	}
+	d.allowed(t, d.second, id, newsroom.MoveNotMe, func(r *newsroom.Request) { r.Decision = s.Outcome.RequestID })
+	d.clock.forward(25 * time.Hour)
+	if later, err := d.SettleDue(t.Context(), id); err != nil || later.Stage != newsroom.StageScheduled {
+		t.Errorf("released all the same: %+v, %v", later, err)
 	}
 }
 
@@ -457,6 +484,78 @@ func TestEmergencyReleaseAsksForASecondSignatureByLink(t *testing.T) {
 	if v := d.asked(t, token); v.Over != "settled" || v.Decision == nil || v.Decision.By != d.leader.Name || v.Own == nil {
 		t.Errorf("after the signature the link says %+v", v)
 	}
+}
+
+// One leader must not get rid of the second signature by taking the text back and putting it up again.
+func TestOneLeaderDoesNotEraseTheSecondSignature(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id := d.upTo(t, story("Tin khẩn bão số 6"), newsroom.StageAwaitingApproval)
+	hash := d.asked(t, d.link(t, id, d.leader)).Ask.Hash
+	d.allowed(t, d.second, id, newsroom.MoveEmergencyRelease, func(r *newsroom.Request) { r.Hash = hash })
+	token := d.link(t, id, d.leader)
+	waits := func(after string) {
+		t.Helper()
+		a, err := d.Article(t.Context(), id)
+		if err != nil || a.SecondBy == nil || a.FirstSigner != d.second.ID {
+			t.Fatalf("%s: nobody else has to sign any more: %+v, %v", after, a, err)
+		}
+		if v := d.asked(t, token); v.Over != "" || v.Decision != nil || v.First == nil || v.First.Move != newsroom.MoveEmergencyRelease {
+			t.Fatalf("%s: the link for the second signature: %+v", after, v)
+		}
+	}
+	waits("released")
+	for _, move := range []newsroom.Move{newsroom.MoveWithdraw, newsroom.MoveTakeDown, newsroom.MoveRestore, newsroom.MoveWithdraw, newsroom.MoveRestore} {
+		d.clock.at = d.clock.at.Add(time.Second)
+		d.allowed(t, d.second, id, move)
+		waits(string(move))
+	}
+	// Somebody else's withdrawal is no signature for the text, and gives the first signer no right to sign.
+	d.allowed(t, d.deputy, id, newsroom.MoveWithdraw)
+	waits("withdrawn by another")
+	d.refused(t, newsroom.RefusedSameSigner, d.second, id, newsroom.MoveSecondSign)
+	a, err := d.Article(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.clock.at = a.SecondBy.Add(time.Second)
+	if _, err := d.SettleDue(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.scalar(t, `SELECT count(*) FROM letters l JOIN audit u ON u.article_id = l.article_id AND u.n = (l.data->>'n')::bigint
+		WHERE l.article_id = $1 AND l.kind = 'second_sign' AND l.data ? 'late' AND u.action = 'emergency_release'`, id); got != "2" {
+		t.Errorf("%s people are told that the release was not signed, want chief and admin", got)
+	}
+	d.allowed(t, d.leader, id, newsroom.MoveRestore)
+	if v := d.asked(t, token); v.Over != "settled" || v.Own == nil || v.Own.Move != newsroom.MoveRestore {
+		t.Errorf("restored by another leader: %+v", v)
+	}
+}
+
+// Nobody gives the second signature to the own text, and is not asked for it.
+func TestAuthorsDoNotSignTheirOwnText(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id := d.upTo(t, story("Bài của lãnh đạo"), newsroom.StageAwaitingApproval)
+	d.exec(t, `UPDATE articles SET author_id = $2 WHERE id = $1`, id, d.leader.ID)
+	hash := d.asked(t, d.link(t, id, d.leader)).Ask.Hash
+	d.allowed(t, d.second, id, newsroom.MoveEmergencyRelease, func(r *newsroom.Request) { r.Hash = hash })
+	if got := d.letters(t, id); slices.Contains(got, "second_sign lanh-dao@vankhe.example") || !slices.Contains(got, "second_sign pho@vankhe.example") {
+		t.Errorf("asked for the second signature: %v", got)
+	}
+	d.refused(t, newsroom.RefusedConflict, d.leader, id, newsroom.MoveSecondSign)
+	if w, err := d.Work(t.Context(), d.leader); err != nil || len(w.Second) != 0 {
+		t.Errorf("the author has to sign: %+v, %v", w.Second, err)
+	}
+	if w, err := d.Work(t.Context(), d.deputy); err != nil || len(w.Second) != 1 {
+		t.Errorf("another leader has nothing to sign: %+v, %v", w.Second, err)
+	}
+	d.allowed(t, d.second, id, newsroom.MoveWithdraw)
+	d.allowed(t, d.leader, id, newsroom.MoveRestore)
+	if a, err := d.Article(t.Context(), id); err != nil || a.SecondBy == nil {
+		t.Errorf("the author signed by restoring: %+v, %v", a, err)
+	}
+	d.allowed(t, d.deputy, id, newsroom.MoveSecondSign)
 }
 
 func TestSecondSignatureMovesWithTheCalendar(t *testing.T) {

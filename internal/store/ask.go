@@ -146,14 +146,23 @@ const sqlSigned = `
 	FROM audit u LEFT JOIN users p ON p.id = u.actor_id WHERE u.article_id = @id`
 
 const (
-	sqlSignedFirst = sqlSigned + ` AND u.action IN ('emergency_release', 'withdraw', 'take_down') AND u.at <= @at ORDER BY u.n DESC LIMIT 1`
+	sqlSignedFirst = sqlSigned + ` AND u.action IN ('emergency_release', 'withdraw', 'take_down')
+	  AND u.at <= least(@at::timestamptz, (SELECT second_start FROM articles WHERE id = @id)) ORDER BY u.n DESC LIMIT 1`
 	sqlSignedAfter = sqlSigned + ` AND u.action IN ('second_sign', 'restore') AND u.at >= @at ORDER BY u.n LIMIT 1`
 )
 
-// askSigned loads the act that waits for a second signature, and who signed.
+// askSigned loads the act that waits for a second signature, and who signed: the move that closed the question, since not every
+// restoring is a signature.
 func (s *Store) askSigned(ctx context.Context, v *newsroom.AskView) error {
-	for sql, into := range map[string]**newsroom.Decided{sqlSignedFirst: &v.First, sqlSignedAfter: &v.Decision} {
-		rows, _ := s.db.Query(ctx, sql, args{"id": v.Article.ID, "at": v.CreatedAt})
+	for _, one := range []struct {
+		sql  string
+		at   *time.Time
+		into **newsroom.Decided
+	}{{sqlSignedFirst, &v.CreatedAt, &v.First}, {sqlSignedAfter, v.ClosedAt, &v.Decision}} {
+		if one.at == nil {
+			continue
+		}
+		rows, _ := s.db.Query(ctx, one.sql, args{"id": v.Article.ID, "at": *one.at})
 		d, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[newsroom.Decided])
 		if errors.Is(err, pgx.ErrNoRows) {
 			continue
@@ -161,7 +170,7 @@ func (s *Store) askSigned(ctx context.Context, v *newsroom.AskView) error {
 		if err != nil {
 			return fmt.Errorf("signatures of ask %s: %w", v.Ask.ID, err)
 		}
-		*into = &d
+		*one.into = &d
 	}
 	if v.Decision != nil && v.Decision.ByID == v.Person.ID {
 		v.Own = v.Decision

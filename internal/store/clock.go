@@ -94,10 +94,7 @@ func (s *Store) remindBureau(ctx context.Context, tx pgx.Tx, c *change, mark int
 func (s *Store) remindOffice(ctx context.Context, tx pgx.Tx, c *change, mark int) error {
 	asks := map[string]string{}
 	var people []string
-	for _, ask := range c.sit.Asks {
-		if ask.Closed {
-			continue
-		}
+	for _, ask := range c.sit.Links() {
 		asks[ask.Seat.Person] = ask.ID
 		people = append(people, ask.Seat.Person)
 	}
@@ -129,7 +126,7 @@ func (s *Store) escalate(ctx context.Context, tx pgx.Tx, c *change, asked map[st
 				return v.Person == seat.Person && v.Step == c.step
 			})
 		})
-		seats = c.sit.Policy.Asked(c.step, seats, c.sit.Article.AuthorID, c.sit.Article.ForwardedBy)
+		seats = c.sit.Policy.StandIns(seats, c.sit.Article.AuthorID, c.sit.Article.ForwardedBy)
 		for _, seat := range seats {
 			if err := s.ask(ctx, tx, &asking, seat, true); err != nil {
 				return err

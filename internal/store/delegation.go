@@ -13,9 +13,9 @@ import (
 
 const sqlCloseAsk = `UPDATE asks SET closed_at = @at, closed_why = @why WHERE id = @id AND closed_at IS NULL`
 
-// reseat gives an article's open questions to whoever sits there now: where a delegation began, the deputy gets a link and the
-// holder's dies; where it ended, the other way round. by is who brought it about, "" the clock. It is harmless where nothing
-// has changed.
+// reseat gives an article's open questions to whoever sits there now: where a delegation began, the deputy is asked and the holder's
+// link dies; where it ended, the other way round. Each holder's seat keeps a question of its own, also while one person sits in
+// several of them. by is who brought it about, "" the clock. It is harmless where nothing has changed.
 func (s *Store) reseat(ctx context.Context, tx pgx.Tx, articleID, by string, now time.Time, out *Settled) error {
 	sit, err := s.situation(ctx, tx, newsroom.Request{ArticleID: articleID, ActorID: by, Door: newsroom.DoorClock}, now)
 	if err != nil {
@@ -23,10 +23,6 @@ func (s *Store) reseat(ctx context.Context, tx pgx.Tx, articleID, by string, now
 	}
 	a := sit.Article
 	moves := newsroom.Reseats(sit)
-	open := map[string]bool{} // who is asked already
-	for _, ask := range sit.Asks {
-		open[ask.Seat.Person] = open[ask.Seat.Person] || (!ask.Closed && !ask.Escalation && ask.Step == a.Step)
-	}
 	for _, m := range moves {
 		why := "delegated"
 		if m.To.OnBehalfOf == "" {
@@ -50,12 +46,15 @@ func (s *Store) reseat(ctx context.Context, tx pgx.Tx, articleID, by string, now
 		if _, err := s.appendAudit(ctx, tx, row); err != nil {
 			return err
 		}
-		if open[m.To.Person] {
-			continue // one decision of theirs settles both
-		}
-		open[m.To.Person] = true
-		c := change{sit: sit, now: now, out: out, stage: a.Stage, public: a.Public, revision: a.Revision, hash: sit.Frozen, round: a.Round, step: a.Step, n: a.Clock.ID}
+	}
+	c := change{sit: sit, now: now, out: out, stage: a.Stage, public: a.Public, revision: a.Revision, hash: sit.Frozen, round: a.Round, step: a.Step, n: a.Clock.ID}
+	for _, m := range moves {
 		if err := s.ask(ctx, tx, &c, m.To, false); err != nil {
+			return err
+		}
+	}
+	for _, m := range moves { // whose link died may be asked for another seat
+		if err := s.mailLink(ctx, tx, &c, m.Ask.Seat.Person); err != nil {
 			return err
 		}
 	}
@@ -126,6 +125,27 @@ func (s *Store) reseatOffice(ctx context.Context, tx pgx.Tx, office, by string, 
 	}
 	for _, id := range list {
 		if err := s.reseat(ctx, tx, id, by, now, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const sqlSatOffices = `
+	SELECT office_id FROM delegations WHERE @user IN (from_user, to_user) AND to_at > @now AND ended_at IS NULL
+	UNION SELECT office_id FROM office_holders WHERE user_id = @user AND (to_at IS NULL OR to_at > @now) ORDER BY office_id`
+
+// reseatPerson reseats what is asked of the offices in which somebody sits whose account was just closed or opened, or who is a
+// leader no more or again.
+func (s *Store) reseatPerson(ctx context.Context, tx pgx.Tx, userID, by string) error {
+	now := s.now().UTC()
+	rows, _ := tx.Query(ctx, sqlSatOffices, args{"user": userID, "now": now})
+	offices, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("offices of user %s: %w", userID, err)
+	}
+	for _, office := range offices {
+		if err := s.reseatOffice(ctx, tx, office, by, now); err != nil {
 			return err
 		}
 	}

@@ -167,10 +167,14 @@ const (
 	SELECT ` + cardColumns + `, k.id` + cardFrom + `
 	JOIN asks k ON k.article_id = a.id AND k.round = a.round AND k.step = a.step
 	WHERE k.user_id = @me AND k.kind = 'approval' AND k.closed_at IS NULL AND k.expires_at > @now AND a.stage = 'awaiting_approval'
+	  AND NOT EXISTS (SELECT FROM asks o WHERE o.article_id = k.article_id AND o.round = k.round AND o.step = k.step AND o.user_id = k.user_id
+	    AND o.kind = 'approval' AND o.closed_at IS NULL AND o.expires_at > @now
+	    AND (o.escalation, o.on_behalf_of <> '', o.created_at, o.id) < (k.escalation, k.on_behalf_of <> '', k.created_at, k.id))
 	ORDER BY a.due_at NULLS LAST, a.id LIMIT 200`
 	sqlWorkSecond = `
 	SELECT ` + cardColumns + cardFrom + `
-	WHERE a.second_by IS NOT NULL AND a.first_signer <> @me ORDER BY a.second_by LIMIT 50`
+	WHERE a.second_by IS NOT NULL AND a.first_signer <> @me AND (a.author_id <> @me OR a.id IN (SELECT article_id FROM asks WHERE user_id = @me AND kind = 'second' AND closed_at IS NULL))
+	ORDER BY a.second_by LIMIT 50`
 	sqlWorkFrozen = `
 	SELECT ` + cardColumns + cardFrom + `
 	WHERE a.frozen AND a.stage = ANY (@stages) ORDER BY a.updated_at LIMIT 50`
@@ -351,9 +355,10 @@ const sqlWorkCount = `
 	  (SELECT count(*) FROM articles WHERE author_id = @me AND stage = 'changes_requested')
 	+ CASE WHEN @reviewer THEN (SELECT count(*) FROM articles WHERE holder_id = @me AND stage IN ('in_review', 'awaiting_approval'))
 	    + (SELECT count(*) FROM articles WHERE stage = 'submitted' AND (@sections = '{}'::text[] OR section_id = ANY (@sections))) ELSE 0 END
-	+ (SELECT count(*) FROM asks k JOIN articles a ON a.id = k.article_id AND a.round = k.round AND a.step = k.step
+	+ (SELECT count(DISTINCT k.article_id) FROM asks k JOIN articles a ON a.id = k.article_id AND a.round = k.round AND a.step = k.step
 	    WHERE k.user_id = @me AND k.kind = 'approval' AND k.closed_at IS NULL AND k.expires_at > @now AND a.stage = 'awaiting_approval')
-	+ CASE WHEN @leader THEN (SELECT count(*) FROM articles WHERE second_by IS NOT NULL AND first_signer <> @me) ELSE 0 END
+	+ CASE WHEN @leader THEN (SELECT count(*) FROM articles WHERE second_by IS NOT NULL AND first_signer <> @me
+	    AND (author_id <> @me OR id IN (SELECT article_id FROM asks WHERE user_id = @me AND kind = 'second' AND closed_at IS NULL))) ELSE 0 END
 	+ CASE WHEN @admin THEN (SELECT count(*) FROM alerts WHERE cleared_at IS NULL) + (SELECT count(*) FROM parked_events WHERE retried_at IS NULL) ELSE 0 END`
 
 // WorkCount is how many things wait for me: the number beside "Việc của tôi".

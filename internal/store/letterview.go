@@ -46,6 +46,7 @@ type letterData struct {
 	Revision   int        `json:"revision"`
 	Until      *time.Time `json:"until"`
 	ActorID    string     `json:"actor_id"`
+	Shut       bool       `json:"shut"` // desk_pin_locked
 	Late       bool       `json:"late"` // second_sign: its time is over
 	Day        *time.Time `json:"day"`  // audit_root
 	Why        string     `json:"why"`  // reply_refused
@@ -385,6 +386,13 @@ func (s *Store) letterLinks(ctx context.Context, q querier, l letterRow, v *news
 	case newsroom.LetterConfirm, newsroom.LetterConfirmAgain, newsroom.LetterLeft:
 	case newsroom.LetterQuiet:
 		v.Link, v.At = desk, &l.date
+	case newsroom.LetterDeskLocked:
+		v.Link, v.At, v.Shut = desk, &l.date, l.data.Shut
+		p, err := s.person(ctx, q, l.data.ActorID)
+		if err = ignoreNotFound(err); err != nil {
+			return err
+		}
+		v.ActorName = p.Name
 	default:
 		v.Link = desk
 	}

@@ -169,6 +169,14 @@ func (s *Store) settlePart(ctx context.Context, tx pgx.Tx, r newsroom.Request, n
 	if err != nil {
 		return err
 	}
+	if newsroom.Decides(r.Move) && len(newsroom.Reseats(sit)) > 0 { // the clock may be late; a delegation that is over is over
+		if err := s.reseat(ctx, tx, r.ArticleID, "", now, out); err != nil {
+			return err
+		}
+		if sit, err = s.situation(ctx, tx, r, now); err != nil {
+			return err
+		}
+	}
 	a := sit.Article
 	answer := newsroom.Outcome{
 		RequestID: r.ID, ArticleID: a.ID, Move: r.Move, Stage: a.Stage, Public: a.Public, Revision: a.Revision, At: now,

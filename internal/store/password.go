@@ -189,7 +189,7 @@ func (s *Store) setPassword(ctx context.Context, tx pgx.Tx, userID, hash, keep s
 	return s.ownAct(ctx, tx, userID, "user.password", nil)
 }
 
-// SetPIN gives a person a new PIN and revokes every trusted phone. *newsroom.InvalidError when the PIN is refused.
+// SetPIN gives a person a new PIN and revokes every trusted phone and every API token that was issued with the old one. *newsroom.InvalidError when the PIN is refused.
 func (s *Store) SetPIN(ctx context.Context, userID, pin string) error {
 	if code := newsroom.PINTrouble(pin); code != "" {
 		return &newsroom.InvalidError{Fields: []newsroom.FieldError{{Field: "pin", Code: code}}}
@@ -216,6 +216,12 @@ func (s *Store) setPIN(ctx context.Context, tx pgx.Tx, userID, hash string) erro
 	if err := s.revokeDevices(ctx, tx, userID); err != nil {
 		return err
 	}
+	if err := s.revokeDeciding(ctx, tx, userID); err != nil {
+		return err
+	}
+	if err := s.deskForget(ctx, tx, userID); err != nil {
+		return err
+	}
 	return s.ownAct(ctx, tx, userID, "user.pin", nil)
 }
 
@@ -228,19 +234,6 @@ const (
 	sqlPINWhen  = `SELECT at FROM pin_failures WHERE ask_id = @place AND browser = @browser`
 	sqlPINClear = `DELETE FROM pin_failures WHERE ask_id = @place AND browser = @browser`
 )
-
-// Wrong PINs at the desk: pinTries on one browser, then none for pinRest.
-const (
-	pinTries = 5
-	pinRest  = 15 * time.Minute
-)
-
-// TryPIN checks a person's PIN at the desk from one browser (an opaque name of it). newsroom.ErrForbidden when it is wrong,
-// *newsroom.LockedError after five wrong ones there; other browsers, and the mailed links, are not concerned.
-func (s *Store) TryPIN(ctx context.Context, userID, browser, pin string) error {
-	_, err := s.tryPIN(ctx, "desk/"+userID, userID, browser, pin, pinRest)
-	return err
-}
 
 // tryPIN counts a try at place from one browser and checks the PIN. left is how many tries remain there after a wrong one.
 func (s *Store) tryPIN(ctx context.Context, place, userID, browser, pin string, rest time.Duration) (left int, err error) {

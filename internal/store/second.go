@@ -41,6 +41,7 @@ func (s *Store) second(ctx context.Context, tx pgx.Tx, c *change) error {
 	if err != nil {
 		return err
 	}
+	leaders = c.sit.Countersigners(leaders, c.req.ActorID)
 	asked := *c
 	if !c.ruling.Release {
 		asked.revision = a.Live
@@ -67,9 +68,21 @@ func (s *Store) second(ctx context.Context, tx pgx.Tx, c *change) error {
 const (
 	sqlSecondLate = `UPDATE articles SET second_late = true WHERE id = @id`
 	sqlFirstAct   = `
-	SELECT n FROM audit WHERE article_id = @id AND action IN ('emergency_release', 'withdraw', 'take_down') ORDER BY n DESC LIMIT 1`
+	SELECT u.n, u.action FROM audit u JOIN articles a ON a.id = u.article_id
+	WHERE u.article_id = @id AND u.action IN ('emergency_release', 'withdraw', 'take_down') AND u.at <= coalesce(a.second_start, u.at)
+	ORDER BY u.n DESC LIMIT 1`
 	sqlOpenSecond = `SELECT id FROM asks WHERE article_id = @id AND user_id = @user AND kind = 'second' AND closed_at IS NULL LIMIT 1`
 )
+
+// firstAct is the act whose second signature is waited for, by its audit sequence; 0 where none is on record. A withdrawal of what
+// was released in an emergency is not it: the release still is.
+func (s *Store) firstAct(ctx context.Context, q querier, articleID string) (n int64, move newsroom.Move, err error) {
+	err = q.QueryRow(ctx, sqlFirstAct, args{"id": articleID}).Scan(&n, &move)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, "", fmt.Errorf("act of article %s that waits for a second signature: %w", articleID, err)
+	}
+	return n, move, nil
+}
 
 // missSecond puts on record that a second signature did not come in time: the page says so from now on, chief and admins are told.
 // The links that ask for it stay good.
@@ -94,9 +107,12 @@ func (s *Store) missSecond(ctx context.Context, tx pgx.Tx, articleID string, now
 	if _, err := tx.Exec(ctx, sqlBumpPortal); err != nil {
 		return err
 	}
-	first := n // the letter is about the act that was not signed
-	if err := tx.QueryRow(ctx, sqlFirstAct, args{"id": a.ID}).Scan(&first); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	first, _, err := s.firstAct(ctx, tx, a.ID) // the letter is about the act that was not signed
+	if err != nil {
 		return err
+	}
+	if first == 0 {
+		first = n
 	}
 	alarmed, err := s.alarmed(ctx, tx)
 	if err != nil {

@@ -63,6 +63,11 @@ func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, no
 	if sit.Verdicts, err = s.verdicts(ctx, tx, a); err != nil {
 		return sit, err
 	}
+	if a.SecondBy != nil {
+		if _, sit.Unsigned, err = s.firstAct(ctx, tx, a.ID); err != nil {
+			return sit, err
+		}
+	}
 	if r.Move == newsroom.MoveNotMe {
 		if err := s.disowned(ctx, tx, r, &sit); err != nil {
 			return sit, err
@@ -157,15 +162,17 @@ func (s *Store) person(ctx context.Context, q querier, id string) (newsroom.Pers
 	return p, nil
 }
 
-// An active delegation moves the holder's seat to the delegate; without one the holder sits there.
+// A running delegation moves the holder's seat to the delegate while that is an active leader; otherwise the holder sits there. A
+// holder whose account is closed has no seat, and nobody signs for them.
 const sqlSeats = `
 	SELECT h.office_id, coalesce(d.to_user, h.user_id), CASE WHEN d.to_user IS NULL THEN '' ELSE h.user_id END
 	FROM office_holders h
+	JOIN users u ON u.id = h.user_id AND u.active AND 'leader' = ANY (u.roles)
 	LEFT JOIN LATERAL (
-	  SELECT to_user FROM delegations
-	  WHERE office_id = h.office_id AND from_user = h.user_id AND from_at <= @at AND to_at > @at AND (ended_at IS NULL OR ended_at > @at)
-	  ORDER BY created_at DESC LIMIT 1) d ON true
-	JOIN users u ON u.id = coalesce(d.to_user, h.user_id) AND u.active AND 'leader' = ANY (u.roles)
+	  SELECT g.to_user FROM delegations g JOIN users t ON t.id = g.to_user AND t.active AND 'leader' = ANY (t.roles)
+	  WHERE g.office_id = h.office_id AND g.from_user = h.user_id AND g.from_at <= @at AND g.to_at > @at
+	    AND (g.ended_at IS NULL OR g.ended_at > @at)
+	  ORDER BY g.created_at DESC LIMIT 1) d ON true
 	WHERE h.office_id = ANY (@offices) AND NOT h.deputy AND h.from_at <= @at AND (h.to_at IS NULL OR h.to_at > @at)
 	ORDER BY h.office_id, h.from_at, h.user_id`
 
@@ -221,14 +228,15 @@ func (s *Store) standIns(ctx context.Context, q querier, office, behalf string, 
 }
 
 const sqlRoundAsks = `
-	SELECT id, round, step, revision, hash, office_id, user_id, on_behalf_of, escalation, closed_at IS NOT NULL OR expires_at <= @now FROM asks
+	SELECT id, round, step, revision, hash, office_id, user_id, on_behalf_of, escalation, closed_at IS NOT NULL OR expires_at <= @now,
+	  closed_at IS NOT NULL FROM asks
 	WHERE article_id = @id AND round = @round AND kind = 'approval' AND (closed_at IS NULL OR closed_why = 'decided') ORDER BY created_at, id`
 
 // roundAsks lists what is or was asked in the article's round; what was asked anew of somebody else does not count.
 func (s *Store) roundAsks(ctx context.Context, q querier, a newsroom.Article) ([]newsroom.Ask, error) {
 	rows, _ := q.Query(ctx, sqlRoundAsks, args{"id": a.ID, "round": a.Round, "now": s.now().UTC()})
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k newsroom.Ask, err error) {
-		return k, row.Scan(&k.ID, &k.Round, &k.Step, &k.Revision, &k.Hash, &k.Seat.Office, &k.Seat.Person, &k.Seat.OnBehalfOf, &k.Escalation, &k.Closed)
+		return k, row.Scan(&k.ID, &k.Round, &k.Step, &k.Revision, &k.Hash, &k.Seat.Office, &k.Seat.Person, &k.Seat.OnBehalfOf, &k.Escalation, &k.Closed, &k.Answered)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("asks of article %s: %w", a.ID, err)

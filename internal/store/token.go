@@ -145,6 +145,15 @@ func (s *Store) RevokeToken(ctx context.Context, by newsroom.Person, userID, id 
 
 const sqlRevokeTokens = `UPDATE api_tokens SET revoked_at = @at WHERE user_id = @user AND revoked_at IS NULL`
 
+const sqlRevokeDeciding = `
+	UPDATE api_tokens SET revoked_at = @at WHERE user_id = @user AND revoked_at IS NULL AND 'decide' = ANY (scopes)`
+
+// revokeDeciding ends a person's tokens that were issued with the PIN: what proves the leader goes with it.
+func (s *Store) revokeDeciding(ctx context.Context, tx pgx.Tx, userID string) error {
+	_, err := tx.Exec(ctx, sqlRevokeDeciding, args{"user": userID, "at": s.now().UTC()})
+	return err
+}
+
 func (s *Store) revokeTokens(ctx context.Context, tx pgx.Tx, userID string) error {
 	_, err := tx.Exec(ctx, sqlRevokeTokens, args{"user": userID, "at": s.now().UTC()})
 	return err

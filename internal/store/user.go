@@ -160,6 +160,11 @@ func (s *Store) UpdateUser(ctx context.Context, by newsroom.Person, id string, i
 				return err
 			}
 		}
+		if after := (newsroom.Person{Active: in.Active, Roles: in.Roles}); before.Is(newsroom.RoleLeader) != after.Is(newsroom.RoleLeader) {
+			if err := s.reseatPerson(ctx, tx, id, by.ID); err != nil {
+				return err
+			}
+		}
 		return s.adminAct(ctx, tx, by, "user.update", map[string]any{
 			"user_id": id, "roles": in.Roles, "sections": in.Sections, "active": in.Active,
 			"name_changed": before.Name != in.Name, "address_changed": text.EmailKey(before.Email) != text.EmailKey(in.Email),

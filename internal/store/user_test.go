@@ -580,8 +580,22 @@ func TestPIN(t *testing.T) {
 	if ok, _ := p.Trusted(ctx, lan.ID, device); ok {
 		t.Error("somebody else's phone is trusted")
 	}
+	var tokens []string
+	for _, scopes := range [][]newsroom.Scope{{newsroom.ScopeWrite}, {newsroom.ScopeWrite, newsroom.ScopeDecide}} {
+		value, _, err := p.IssueToken(ctx, boss, boss.ID, scopes, "Máy", "482913", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens = append(tokens, value)
+	}
 	if err := p.SetPIN(ctx, boss.ID, "593024"); err != nil {
 		t.Fatal(err)
+	}
+	if _, _, err := p.Bearer(ctx, tokens[0]); err != nil {
+		t.Errorf("a token that decides nothing ends with the PIN: %v", err)
+	}
+	if _, _, err := p.Bearer(ctx, tokens[1]); !errors.Is(err, newsroom.ErrNotFound) {
+		t.Errorf("a token that decides outlives the PIN it was issued with: %v", err)
 	}
 	if ok, _ := p.Trusted(ctx, boss.ID, device); ok {
 		t.Error("a phone stays trusted after a new PIN")

@@ -100,14 +100,10 @@ func (s *Server) apiMoveVerbs() {
 // moveScope is the scope that a move needs: what a leader decides at the desk with the own PIN needs the token that was issued
 // with it.
 func moveScope(who newsroom.Person, move newsroom.Move, a newsroom.Article) newsroom.Scope {
-	switch {
-	case move.NeedsPIN(a.Stage):
+	if move.NeedsPIN(who, a.Stage) {
 		return newsroom.ScopeDecide
-	case (move == newsroom.MoveReschedule || move == newsroom.MoveUnschedule) && who.Is(newsroom.RoleLeader):
-		return newsroom.ScopeDecide
-	default:
-		return newsroom.ScopeWrite
 	}
+	return newsroom.ScopeWrite
 }
 
 func (s *Server) apiMoveArticle(ctx context.Context, me caller, in *apiMoveIn) (*apiMoveOut, error) {

@@ -28,7 +28,7 @@ type articleStore interface {
 	Publication(ctx context.Context, articleID string, n int64) (newsroom.Publication, error)
 	Publications(ctx context.Context, articleID string) ([]newsroom.Publication, error)
 	Receipts(ctx context.Context, articleID string, n int64) ([]newsroom.Receipt, error)
-	TryPIN(ctx context.Context, userID, browser, pin string) error
+	TryPIN(ctx context.Context, userID, session, pin string) (letters []string, err error)
 }
 
 // articleDesk is the page "desk/article": one article as whoever opens it may see and move it.

@@ -144,7 +144,7 @@ func (s *Server) moveView(r *http.Request, sit newsroom.Situation, me newsroom.P
 		v.When, v.Form.When = true, fieldTime(sit.Article.ReleaseDue)
 	}
 	v.Note = o.Move == newsroom.MoveForward || o.Move == newsroom.MoveResubmit
-	v.PIN = o.Move.NeedsPIN(a.Stage)
+	v.PIN = o.Move.NeedsPIN(me, a.Stage)
 	if v.PIN {
 		account, err := s.Store.Account(r.Context(), me.ID)
 		if err != nil {
@@ -210,7 +210,7 @@ func (s *Server) postMove(w http.ResponseWriter, r *http.Request, me newsroom.Pe
 	if request.Move == newsroom.MoveReschedule && request.ReleaseAt == nil {
 		wrong.add(l, "when", "field.bad_time")
 	}
-	if request.Move.NeedsPIN(sit.Article.Stage) && len(wrong) == 0 {
+	if request.Move.NeedsPIN(me, sit.Article.Stage) && len(wrong) == 0 {
 		if wrong, err = s.deskPIN(r, me); err != nil {
 			return err
 		}
@@ -301,8 +301,19 @@ func (s *Server) deskPIN(r *http.Request, me newsroom.Person) (wrong formErrors,
 		wrong.add(l, "pin", "desk.pin_unset")
 		return wrong, nil
 	}
-	err = s.Store.TryPIN(r.Context(), me.ID, s.sessionHash(r), strings.TrimSpace(r.PostFormValue("pin")))
-	if locked, ok := errors.AsType[*newsroom.LockedError](err); ok {
+	pin := strings.TrimSpace(r.PostFormValue("pin"))
+	if pin == "" { // nobody guesses with nothing: it costs no try
+		wrong.add(l, "pin", "decide.pin_missing")
+		return wrong, nil
+	}
+	letters, err := s.Store.TryPIN(r.Context(), me.ID, s.sessionHash(r), pin)
+	s.post(r.Context(), letters...)
+	locked, ok := errors.AsType[*newsroom.LockedError](err)
+	if ok && locked.Until.IsZero() {
+		wrong.add(l, "pin", "desk.pin_shut")
+		return wrong, nil
+	}
+	if ok {
 		wrong.add(l, "pin", "desk.pin_locked", "time", l.Time(locked.Until))
 		return wrong, nil
 	}

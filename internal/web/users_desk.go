@@ -153,7 +153,9 @@ func (s *Server) saveUser(w http.ResponseWriter, r *http.Request, me newsroom.Pe
 		}
 		to, done = "/desk/admin/users", "flash.invited"
 	} else {
-		err = s.Store.UpdateUser(ctx, me, page.ID, page.In)
+		if err = s.Store.UpdateUser(ctx, me, page.ID, page.In); err == nil {
+			err = s.followDelegation(ctx) // what was asked of them may be asked of somebody else now
+		}
 	}
 	var ok bool
 	if page.Errors, ok = wrongFields(l, err); ok {
