@@ -33,7 +33,9 @@ type Situation struct {
 	Actor    Person    // zero for the workflow
 	Policy   Policy    // the section's policy, or the snapshot of the running round
 	Newest   *Policy   // of the section, while a round runs under its snapshot
-	Draft    Content   // the working text
+	Draft    Content   // the working text: what is being written, and may be ahead of what was sent up
+	Sent     Content   // text of revision Article.Revision: what the office is asked about, what was approved; zero: none
+	Shown    Content   // what readers see, or saw last; revise only
 	Frozen   string    // content hash of revision Article.Revision as stored; "" none
 	Computed string    // content hash recomputed from the stored bytes of that revision; release only
 	Seats    []Seat    // who holds the policy's offices now
@@ -60,6 +62,30 @@ func (s Situation) Waiting() string {
 	return one
 }
 
+// ReadsSent reports whether the actor is shown what was sent up instead of the working text: whoever neither writes nor edits that now,
+// and whoever may decide about the article, since a decision names the bytes that were shown.
+func (s Situation) ReadsSent() bool {
+	a := s.Article
+	switch {
+	case a.Revision == 0 || a.DraftHash == s.Frozen || a.Stage == StageInReview:
+		return false
+	case a.Stage == StageAwaitingApproval && s.Actor.HoldsPIN():
+		return true
+	default:
+		return s.Actor.ID != a.AuthorID && !a.Editor(s.Actor)
+	}
+}
+
+// Embargo is the release time that counts: the one the office is asked about, or has approved; before that the working text's.
+func (s Situation) Embargo() *time.Time {
+	switch s.Article.Stage {
+	case StageAwaitingApproval, StageApproved, StageScheduled:
+		return s.Sent.ReleaseAt
+	default:
+		return s.Draft.ReleaseAt
+	}
+}
+
 // Ruling is what follows from an allowed move. The store carries it out in one transaction.
 type Ruling struct {
 	Move       Move
@@ -67,10 +93,11 @@ type Ruling struct {
 	OnBehalfOf string
 	From, To   Stage
 	Then       Public
-	Freeze     bool   // the draft becomes the next revision (unless it equals the newest)
-	Verdict    bool   // a decision row for the actor
-	CloseAsks  string // reason for closing every open ask; "" keeps them
-	OpenStep   int    // step whose Ask list is opened; -1 none
+	Text       *Content // becomes the working text first; nil: it stays
+	Freeze     bool     // the working text becomes the next revision (unless it equals the newest)
+	Verdict    bool     // a decision row for the actor
+	CloseAsks  string   // reason for closing every open ask; "" keeps them
+	OpenStep   int      // step whose Ask list is opened; -1 none
 	NewRound   bool
 	Ask        []Seat
 	Release    bool // settled: goes out now, in this transaction
@@ -377,6 +404,7 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 		if r.Kind != ChangeMinor && r.Kind != ChangeCorrection {
 			return RefusedNoCorrection
 		}
+		out.Text = revision(s, r)
 		if s.Actor.ID != a.AuthorID {
 			out.Holder = &s.Actor.ID
 		}
@@ -514,7 +542,7 @@ func settle(s Situation, out *Ruling) {
 		due = s.Now.Add(time.Duration(s.Policy.CoolingOffMinutes) * time.Minute)
 		out.UndoUntil = &due
 	}
-	if at := s.Draft.ReleaseAt; at != nil && at.After(due) {
+	if at := s.Sent.ReleaseAt; at != nil && at.After(due) {
 		due = *at
 		out.To = StageScheduled
 	}
@@ -526,19 +554,22 @@ func settle(s Situation, out *Ruling) {
 }
 
 // reschedule changes the release time, which is part of what was approved: a leader's own change is a decision on the new
-// revision; a reviewer's asks the office again.
+// revision; a reviewer's asks the office again. The new revision is the approved text with another time, whatever the working
+// text says by now.
 func reschedule(s Situation, r Request, out *Ruling) Refusal {
 	if r.ReleaseAt == nil || !r.ReleaseAt.After(s.Now) {
 		return RefusedTime
 	}
-	if at := s.Draft.ReleaseAt; at != nil && at.Equal(*r.ReleaseAt) {
+	if at := s.Sent.ReleaseAt; at != nil && at.Equal(*r.ReleaseAt) {
 		out.Nothing, out.Event = true, ""
 		return ""
 	}
-	if end := s.Draft.DisplayEnd; end != nil && !end.After(*r.ReleaseAt) {
+	if end := s.Sent.DisplayEnd; end != nil && !end.After(*r.ReleaseAt) {
 		return RefusedTime
 	}
-	out.Freeze = true
+	text := s.Sent
+	text.ReleaseAt = r.ReleaseAt
+	out.Text, out.Freeze = &text, true
 	if out.Capacity == AsLeader {
 		out.Verdict, out.ReleaseDue = true, r.ReleaseAt
 		return ""
@@ -549,6 +580,16 @@ func reschedule(s Situation, r Request, out *Ruling) Refusal {
 	out.To = StageAwaitingApproval
 	out.Event = "forwarded"
 	return reopen(s, out)
+}
+
+// revision is what a revision of an article that was public begins with: what readers see, not what was rejected or given up since.
+func revision(s Situation, r Request) *Content {
+	text := s.Shown
+	text.Change, text.Note, text.ReleaseAt = r.Kind, nil, nil
+	if r.Kind == ChangeCorrection {
+		text.Note = &r.Note
+	}
+	return &text
 }
 
 // reopen asks the first office again about the same article.

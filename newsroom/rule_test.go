@@ -39,7 +39,7 @@ func situated(stage Stage, public Public) Situation {
 	c := content()
 	now := time.Date(2026, 11, 20, 9, 0, 0, 0, Zone)
 	s := Situation{
-		Now: now, Target: people[bureau], Draft: c, Frozen: c.Hash(), Computed: c.Hash(), Policy: DefaultPolicy("ubnd"),
+		Now: now, Target: people[bureau], Draft: c, Sent: c, Shown: c, Frozen: c.Hash(), Computed: c.Hash(), Policy: DefaultPolicy("ubnd"),
 		Seats: []Seat{{Office: "ubnd", Person: leader}},
 		Article: Article{
 			ID: "a", Stage: stage, Public: public, Section: "kinh-te", AuthorID: author, Revision: 1, DraftHash: c.Hash(),
@@ -215,7 +215,7 @@ func TestConditionsBeyondTheTable(t *testing.T) {
 		{"approve again after release", StageReleased, leader, MoveApprove, nil, RefusedDecided},
 		{"undo too late", StageApproved, leader, MoveUndo, func(s *Situation, _ *Request) { s.Article.UndoUntil = new(s.Now.Add(-time.Second)) }, RefusedWindow},
 		{"reschedule into the past", StageScheduled, leader, MoveReschedule, func(s *Situation, r *Request) { r.ReleaseAt = new(s.Now.Add(-time.Hour)) }, RefusedTime},
-		{"reschedule behind the display end", StageScheduled, leader, MoveReschedule, func(s *Situation, _ *Request) { s.Draft.DisplayEnd = new(s.Now.Add(time.Minute)) }, RefusedTime},
+		{"reschedule behind the display end", StageScheduled, leader, MoveReschedule, func(s *Situation, _ *Request) { s.Sent.DisplayEnd = new(s.Now.Add(time.Minute)) }, RefusedTime},
 		{"second signature by the first signer", StageReleased, leader, MoveSecondSign, nil, RefusedSameSigner},
 		{"a move nobody knows", StageDraft, author, "fly", nil, RefusedUnknownMove},
 	}
@@ -333,13 +333,13 @@ func TestApprovedWaitsForItsTime(t *testing.T) {
 	t.Parallel()
 	s := situated(StageAwaitingApproval, PublicHidden)
 	at := s.Now.Add(8 * time.Hour)
-	s.Draft.ReleaseAt = &at
-	s.Frozen = s.Draft.Hash()
+	s.Sent.ReleaseAt = &at
+	s.Frozen = s.Sent.Hash()
 	s.Asks[0].Hash = s.Frozen
 	if out := approval(t, s, leader); out.To != StageScheduled || out.Release || !out.ReleaseDue.Equal(at) {
 		t.Errorf("embargo: %+v", out)
 	}
-	s.Draft.ReleaseAt, s.Policy.CoolingOffMinutes = nil, 10
+	s.Sent.ReleaseAt, s.Policy.CoolingOffMinutes = nil, 10
 	if out := approval(t, s, leader); out.To != StageApproved || !out.ReleaseDue.Equal(s.Now.Add(10*time.Minute)) || out.UndoUntil == nil {
 		t.Errorf("cooling-off: %+v", out)
 	}
@@ -549,5 +549,70 @@ func TestReplyDecidesOnlyWhereThePolicySaysSo(t *testing.T) {
 	}
 	if err := try(MoveReject, allowed); err == nil {
 		t.Error("a rejection came by reply")
+	}
+}
+
+// What was saved beside the text before the office settles nothing, neither when it goes out nor how it is told.
+func TestDecisionsAreAboutWhatWasSentUp(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 20, 17, 0, 0, 0, Zone)
+	sent := content()
+	sent.ReleaseAt = &at
+	with := func(stage Stage) Situation {
+		s := situated(stage, PublicHidden)
+		s.Actor, s.Sent, s.Frozen = people[leader], sent, sent.Hash()
+		for i := range s.Asks {
+			s.Asks[i].Hash = s.Frozen
+		}
+		s.Draft.Title, s.Draft.DisplayEnd = "Chưa ai duyệt", new(s.Now.Add(time.Minute))
+		s.Article.DraftHash = s.Draft.Hash()
+		return s
+	}
+	if out := approval(t, with(StageAwaitingApproval), leader); out.To != StageScheduled || !out.ReleaseDue.Equal(at) {
+		t.Errorf("approved: %+v", out)
+	}
+	s := with(StageScheduled)
+	r := request(s, MoveReschedule)
+	out, err := Rule(s, r)
+	want := sent
+	want.ReleaseAt = r.ReleaseAt
+	if err != nil || !out.Freeze || out.Text == nil || out.Text.Hash() != want.Hash() {
+		t.Errorf("rescheduled: %+v, %v", out, err)
+	}
+	if r.ReleaseAt = &at; s.Embargo() != &at {
+		t.Errorf("embargo %v", s.Embargo())
+	}
+	if out, err := Rule(s, r); err != nil || !out.Nothing {
+		t.Errorf("rescheduled to the same time: %+v, %v", out, err)
+	}
+}
+
+func TestWhoDecidesReadsWhatWasSentUp(t *testing.T) {
+	t.Parallel()
+	both := Person{ID: holder, Roles: []Role{RoleReviewer, RoleLeader}, Active: true}
+	for _, c := range []struct {
+		who   Person
+		stage Stage
+		want  bool
+	}{
+		{people[leader], StageAwaitingApproval, true},
+		{people[bureau], StageAwaitingApproval, true},
+		{people[holder], StageAwaitingApproval, false},
+		{people[author], StageAwaitingApproval, false},
+		{both, StageAwaitingApproval, true},
+		{Person{ID: author, Roles: []Role{RoleReporter, RoleLeader}, Active: true}, StageAwaitingApproval, true},
+		{people[leader], StageInReview, false},
+		{people[leader], StageChangesRequested, true},
+		{people[author], StageChangesRequested, false},
+	} {
+		s := situated(c.stage, PublicHidden)
+		s.Actor = c.who
+		if s.ReadsSent() {
+			t.Errorf("%s in %s: the working text is the one sent up", c.who.ID, c.stage)
+		}
+		s.Article.DraftHash = "newer"
+		if got := s.ReadsSent(); got != c.want {
+			t.Errorf("%s (%v) in %s reads what was sent up: %v, want %v", c.who.ID, c.who.Roles, c.stage, got, c.want)
+		}
 	}
 }

@@ -21,7 +21,8 @@ type change struct {
 	stage    newsroom.Stage
 	public   newsroom.Public
 	revision int
-	hash     string // of revision
+	hash     string           // of revision
+	text     newsroom.Content // of revision: what was sent up, approved or is published, never what is being written beside it
 	round    int
 	step     int
 	n        int64 // audit sequence of the move
@@ -32,14 +33,19 @@ type change struct {
 // last.
 func (s *Store) apply(ctx context.Context, tx pgx.Tx, c *change) error {
 	a, r := c.sit.Article, c.ruling
-	c.stage, c.public, c.revision, c.hash, c.round, c.step = r.To, r.Then, a.Revision, c.sit.Frozen, a.Round, a.Step
-	if err := s.editDraft(ctx, tx, c); err != nil {
-		return err
+	c.stage, c.public, c.revision, c.hash, c.text, c.round, c.step = r.To, r.Then, a.Revision, c.sit.Frozen, c.sit.Sent, a.Round, a.Step
+	if r.Text != nil {
+		if err := s.putText(ctx, tx, c, *r.Text); err != nil {
+			return err
+		}
 	}
 	if r.Freeze {
 		if err := s.freeze(ctx, tx, c); err != nil {
 			return err
 		}
+	}
+	if err := s.keepToApproved(ctx, tx, c); err != nil {
+		return err
 	}
 	if r.Verdict {
 		if err := s.decide(ctx, tx, c); err != nil {
@@ -109,30 +115,45 @@ func (c *change) detail() map[string]any {
 
 func (c *change) announce(verb string, n int64) {
 	c.out.Announce = append(c.out.Announce, newsroom.Announcement{
-		Verb: verb, N: n, Revision: c.revision, Stage: c.stage, Public: c.public, Section: c.sit.Draft.Section,
-		ActorID: c.req.ActorID, Capacity: c.ruling.Capacity, Code: c.req.Code, Kind: c.sit.Draft.Change, At: c.now,
+		Verb: verb, N: n, Revision: c.revision, Stage: c.stage, Public: c.public, Section: c.text.Section,
+		ActorID: c.req.ActorID, Capacity: c.ruling.Capacity, Code: c.req.Code, Kind: c.text.Change, At: c.now,
 	})
 }
 
-const sqlEditDraft = `
-	UPDATE articles SET draft = @draft, draft_hash = @hash, draft_version = draft_version + 1 WHERE id = @id`
+const (
+	sqlPutAside = `INSERT INTO kept_drafts (article_id, by_id, content, at) SELECT id, draft_by, draft, @at FROM articles WHERE id = @id`
+	sqlPutText  = `
+	UPDATE articles SET draft = @draft, draft_hash = @hash, draft_version = draft_version + 1, title = @title, slug = @slug, section_id = @section
+	WHERE id = @id`
+)
 
-// editDraft makes the changes to the working text that a move itself brings: a new release time, the kind of a revision.
-func (s *Store) editDraft(ctx context.Context, tx pgx.Tx, c *change) error {
-	switch c.req.Move {
-	case newsroom.MoveReschedule:
-		c.sit.Draft.ReleaseAt = c.req.ReleaseAt
-	case newsroom.MoveRevise:
-		c.sit.Draft.Change, c.sit.Draft.Note, c.sit.Draft.ReleaseAt = c.req.Kind, nil, nil
-		if c.req.Kind == newsroom.ChangeCorrection {
-			c.sit.Draft.Note = &c.req.Note
+// putText makes text the working text. What was being written and is in no revision is put aside: nothing a person wrote is lost.
+func (s *Store) putText(ctx context.Context, tx pgx.Tx, c *change, text newsroom.Content) error {
+	a := &c.sit.Article
+	if a.DraftHash != c.hash {
+		if _, err := tx.Exec(ctx, sqlPutAside, args{"id": a.ID, "at": c.now}); err != nil {
+			return err
 		}
+	}
+	c.sit.Draft, a.DraftHash, a.Title, a.Slug, a.Section = text, text.Hash(), text.Title, text.Slug, text.Section
+	_, err := tx.Exec(ctx, sqlPutText, args{
+		"id": a.ID, "draft": toJSON(text), "hash": a.DraftHash, "title": text.Title, "slug": text.Slug, "section": text.Section,
+	})
+	return err
+}
+
+// keepToApproved makes what was approved the working text as well: nobody edits from here on, and what was saved beside it without being
+// sent up must not be taken for it.
+func (s *Store) keepToApproved(ctx context.Context, tx pgx.Tx, c *change) error {
+	if c.ruling.To == c.sit.Article.Stage || c.sit.Article.DraftHash == c.hash {
+		return nil
+	}
+	switch c.ruling.To {
+	case newsroom.StageApproved, newsroom.StageScheduled, newsroom.StageReleased:
+		return s.putText(ctx, tx, c, c.text)
 	default:
 		return nil
 	}
-	c.sit.Article.DraftHash = c.sit.Draft.Hash()
-	_, err := tx.Exec(ctx, sqlEditDraft, args{"id": c.sit.Article.ID, "draft": toJSON(c.sit.Draft), "hash": c.sit.Article.DraftHash})
-	return err
 }
 
 const sqlFreeze = `
@@ -143,7 +164,7 @@ func (s *Store) freeze(ctx context.Context, tx pgx.Tx, c *change) error {
 	if c.sit.Article.DraftHash == c.sit.Frozen {
 		return nil
 	}
-	c.revision, c.hash = c.revision+1, c.sit.Article.DraftHash
+	c.revision, c.hash, c.text = c.revision+1, c.sit.Article.DraftHash, c.sit.Draft
 	_, err := tx.Exec(ctx, sqlFreeze, args{
 		"id": c.sit.Article.ID, "n": c.revision, "content": toJSON(c.sit.Draft), "hash": c.hash, "by": c.req.ActorID, "at": c.now,
 	})

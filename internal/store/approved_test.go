@@ -1,0 +1,182 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"toasoan/newsroom"
+)
+
+// What is published is what was approved, whatever was saved beside it.
+
+// save changes the working text, as the editor's page does.
+func (d *newsdesk) save(t *testing.T, who newsroom.Person, id string, bend func(*newsroom.Content)) {
+	t.Helper()
+	draft, err := d.Draft(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bend(&draft.Content)
+	if _, err := d.SaveDraft(t.Context(), id, who, draft.Article.Version, draft.Content); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// live is what readers see: title, public state and the revision's number.
+func (d *newsdesk) live(t *testing.T, id string) string {
+	t.Helper()
+	return d.scalar(t, `SELECT title || '|' || public || '|' || revision FROM live_articles WHERE article_id = $1`, id)
+}
+
+// embargoed is an article before the office whose release time is three hours ahead.
+func (d *newsdesk) embargoed(t *testing.T, title string) (id string, at time.Time) {
+	t.Helper()
+	at = d.clock.now().Add(3 * time.Hour)
+	c := story(title)
+	c.ReleaseAt = &at
+	return d.upTo(t, c, newsroom.StageAwaitingApproval), at
+}
+
+// correcting is a live article, corrected by its author and sent up to the office.
+func (d *newsdesk) correcting(t *testing.T, title, corrected string, bend ...func(*newsroom.Content)) string {
+	t.Helper()
+	c := story(title)
+	for _, b := range bend {
+		b(&c)
+	}
+	id := d.upTo(t, c, newsroom.StageReleased)
+	d.correct(t, id, func(c *newsroom.Content) { c.Title = corrected })
+	return id
+}
+
+func correction(r *newsroom.Request) {
+	r.Kind, r.Note = newsroom.ChangeCorrection, newsroom.Correction{Old: "850 m", New: "580 m"}
+}
+
+// correct walks a correction of a public article up to the office.
+func (d *newsdesk) correct(t *testing.T, id string, bend func(*newsroom.Content)) {
+	t.Helper()
+	d.allowed(t, d.author, id, newsroom.MoveRevise, correction)
+	d.save(t, d.author, id, bend)
+	d.allowed(t, d.author, id, newsroom.MoveSubmit)
+	d.allowed(t, d.reviewer, id, newsroom.MoveClaim)
+	d.allowed(t, d.reviewer, id, newsroom.MoveForward)
+}
+
+func at(when time.Time) func(*newsroom.Request) {
+	return func(r *newsroom.Request) { r.ReleaseAt = &when }
+}
+
+func TestRescheduledIsWhatWasApproved(t *testing.T) {
+	t.Parallel()
+	for name, byReviewer := range map[string]bool{"leader": false, "reviewer": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newNewsdesk(t)
+			d.policy(t, func(p *newsroom.Policy) { p.ReviewerReschedules = true })
+			id, due := d.embargoed(t, "Đã duyệt")
+			d.save(t, d.reviewer, id, func(c *newsroom.Content) { c.Title, c.Body = "Chưa ai duyệt", "<p>Chưa ai duyệt.</p>" })
+			if s := d.allowed(t, d.leader, id, newsroom.MoveApprove); s.Stage != newsroom.StageScheduled {
+				t.Fatalf("approved: %+v", s)
+			}
+			later := due.Add(time.Hour)
+			if byReviewer {
+				d.allowed(t, d.reviewer, id, newsroom.MoveReschedule, at(later))
+				d.allowed(t, d.leader, id, newsroom.MoveApprove)
+			} else {
+				d.allowed(t, d.second, id, newsroom.MoveReschedule, at(later))
+			}
+			first, err := d.Revision(t.Context(), id, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			second, err := d.Revision(t.Context(), id, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := first.Content
+			want.ReleaseAt = &later
+			if second.Hash != want.Hash() {
+				t.Errorf("revision 2 is %q at %v, want the approved text at %s", second.Content.Title, second.Content.ReleaseAt, later)
+			}
+			d.clock.forward(5 * time.Hour)
+			if s, err := d.SettleDue(t.Context(), id); err != nil || s.Stage != newsroom.StageReleased {
+				t.Fatalf("released: %+v, %v", s, err)
+			}
+			if got := d.live(t, id); got != "Đã duyệt|live|2" {
+				t.Errorf("readers see %s", got)
+			}
+		})
+	}
+}
+
+// Text that its writer has not sent up is put aside at the approval, not lost and not taken for what was approved.
+func TestUnsentTextIsPutAside(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id := d.upTo(t, story("Đã duyệt"), newsroom.StageAwaitingApproval)
+	d.save(t, d.reviewer, id, func(c *newsroom.Content) { c.Title = "Chưa ai duyệt" })
+	d.allowed(t, d.leader, id, newsroom.MoveApprove)
+	draft, err := d.Draft(t.Context(), id)
+	if err != nil || draft.Content.Title != "Đã duyệt" || draft.Article.Title != "Đã duyệt" {
+		t.Errorf("the working text of what is published is %q, %v", draft.Content.Title, err)
+	}
+	if got := d.scalar(t, `SELECT content->>'title' || ' ' || by_id FROM kept_drafts WHERE article_id = $1`, id); got != "Chưa ai duyệt "+d.reviewer.ID {
+		t.Errorf("put aside: %s", got)
+	}
+}
+
+func TestEmbargoIsTheApprovedOne(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id, due := d.embargoed(t, "Tin hẹn giờ")
+	d.save(t, d.reviewer, id, func(c *newsroom.Content) { c.ReleaseAt = nil })
+	cards, err := d.Planned(t.Context(), d.leader, due.Add(-time.Minute), due.Add(time.Minute))
+	if err != nil || len(cards) != 1 || cards[0].ReleaseAt == nil || !cards[0].ReleaseAt.Equal(due) {
+		t.Errorf("what is before the office is planned as %+v, %v", cards, err)
+	}
+	s := d.allowed(t, d.leader, id, newsroom.MoveApprove)
+	if s.Stage != newsroom.StageScheduled || s.Wake == nil || !s.Wake.Equal(due) {
+		t.Errorf("approved with an embargo until %s: %s, wakes at %v", due, s.Stage, s.Wake)
+	}
+}
+
+func TestCorrectionIsRecordedAsApproved(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id := d.correcting(t, "Tuyến đường 850 m", "Tuyến đường 580 m")
+	d.save(t, d.reviewer, id, func(c *newsroom.Content) {
+		c.Change, c.Note, c.Authors, c.Section = newsroom.ChangeMinor, nil, []newsroom.Author{{PenName: "Ai khác", UserID: d.second.ID}}, "thong-bao"
+	})
+	s := d.allowed(t, d.leader, id, newsroom.MoveApprove)
+	if got := d.scalar(t, `SELECT event || ' ' || kind FROM publications WHERE article_id = $1 AND n = $2`, id, s.Outcome.Publish); got != "corrected correction" {
+		t.Errorf("recorded as %s", got)
+	}
+	if got := d.scalar(t, `SELECT count(*) FROM receipts WHERE article_id = $1 AND n = $2 AND effect = 'mail'`, id, s.Outcome.Publish); got != "1" {
+		t.Error("no correction mail is awaited")
+	}
+	for _, a := range s.Announce {
+		if a.Kind != newsroom.ChangeCorrection || a.Section != "kinh-te" {
+			t.Errorf("%s is announced as %s in %s", a.Verb, a.Kind, a.Section)
+		}
+	}
+	if got := d.scalar(t, `SELECT string_agg(DISTINCT user_id, ' ') FROM letters WHERE article_id = $1 AND kind = 'published'`, id); got != d.author.ID {
+		t.Errorf("told: %s", got)
+	}
+}
+
+// What happens to what readers see is told as such, whatever is being written beside it.
+func TestWithdrawalIsAboutWhatReadersSee(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id := d.upTo(t, story("Tuyến đường"), newsroom.StageReleased)
+	d.allowed(t, d.author, id, newsroom.MoveRevise, correction)
+	d.save(t, d.author, id, func(c *newsroom.Content) { c.Section = "thong-bao" })
+	s := d.allowed(t, d.leader, id, newsroom.MoveWithdraw)
+	if a := s.Announce[0]; a.Section != "kinh-te" || a.Kind != newsroom.ChangeNew || a.Revision != 1 {
+		t.Errorf("announced as %+v", a)
+	}
+	if got := d.scalar(t, `SELECT kind FROM publications WHERE article_id = $1 AND event = 'withdrawn'`, id); got != "" {
+		t.Errorf("recorded as %s", got)
+	}
+}
