@@ -44,7 +44,7 @@ const (
 	RefusedNoCorrection Refusal = "note_required"    // a correction needs its public note
 	RefusedNobody       Refusal = "nobody_to_ask"    // no active holder of the office that must approve
 	RefusedSameSigner   Refusal = "same_signer"      // the second signature needs a second person
-	RefusedFrozen       Refusal = "release_frozen"   // a "not me" report holds the release until a leader acts
+	RefusedFrozen       Refusal = "release_frozen"   // the release is held until a leader acts
 )
 
 // MoveError is a refused move: nothing was changed and nothing was written. It is what a person is told, through

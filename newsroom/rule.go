@@ -107,7 +107,7 @@ type Ruling struct {
 	Holder     *string // new holder of the edit lock; nil keeps
 	SecondDue  int     // working minutes to the second signature; 0 none
 	SecondDone bool
-	Freezing   bool   // hold the release: a "not me" report
+	Freezing   bool   // hold the release until a leader acts: a "not me" report, or the article was taken from readers
 	Event      string // "" announces nothing
 	Nothing    bool   // allowed and already so: no row, no event (a no-op resubmit)
 }
@@ -168,7 +168,7 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	}
 	out := Ruling{
 		Move: r.Move, Capacity: capacity(way, seat, s), OnBehalfOf: seat.OnBehalfOf,
-		From: a.Stage, To: a.Stage, Then: a.Public, OpenStep: -1, Event: way.Event,
+		From: a.Stage, To: a.Stage, Then: a.Public, OpenStep: -1, Event: way.Event, Freezing: takesOff(r.Move) && a.Stage.Pends(),
 	}
 	if way.To != "" {
 		out.To = way.To
@@ -181,6 +181,10 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	}
 	return out, nil
 }
+
+// takesOff reports the moves by which a leader takes an article from readers. A release that was approved before would bring it back with
+// nobody having decided so: it is held until a leader has the office asked again.
+func takesOff(m Move) bool { return m == MoveWithdraw || m == MoveTakeDown }
 
 // decides reports the moves by which an asked person settles or takes part in settling a round.
 func decides(m Move) bool { return m == MoveApprove || m == MoveRequestChanges || m == MoveReject }

@@ -616,3 +616,17 @@ func TestWhoDecidesReadsWhatWasSentUp(t *testing.T) {
 		}
 	}
 }
+
+func TestTakingFromReadersHoldsWhatWouldBringItBack(t *testing.T) {
+	t.Parallel()
+	for _, move := range []Move{MoveWithdraw, MoveTakeDown} {
+		for _, stage := range Stages {
+			s := situated(stage, PublicLive)
+			s.Actor = people[leader]
+			out, err := Rule(s, request(s, move))
+			if want := stage == StageApproved || stage == StageScheduled; err != nil || out.Freezing != want {
+				t.Errorf("%s in %s holds the release: %v, want %v (%v)", move, stage, out.Freezing, want, err)
+			}
+		}
+	}
+}

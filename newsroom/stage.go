@@ -34,6 +34,9 @@ func (s Stage) Open() bool {
 	}
 }
 
+// Pends reports whether an approved revision waits for its time.
+func (s Stage) Pends() bool { return s == StageApproved || s == StageScheduled }
+
 // Public is what readers see of an article.
 type Public string
 

@@ -245,7 +245,7 @@ func (s *Store) comment(ctx context.Context, tx pgx.Tx, c *change) error {
 const sqlUpdateArticle = `
 	UPDATE articles SET stage = @stage, public = @public, revision = @revision, holder_id = @holder, forwarded_by = @forwarder,
 	  clock_kind = @clock, clock_id = @clock_id, clock_start = @clock_start, clock_minutes = @clock_minutes, due_at = @due,
-	  release_due = @release_due, undo_until = @undo, frozen = @frozen, second_by = @second_by, first_signer = @first_signer,
+	  release_due = @release_due, undo_until = @undo, frozen = @frozen, frozen_why = @why, second_by = @second_by, first_signer = @first_signer,
 	  second_late = @second_late, updated_at = @at,
 	  second_start = CASE WHEN @keep_second THEN second_start ELSE @second_start::timestamptz END,
 	  second_minutes = CASE WHEN @keep_second THEN second_minutes ELSE @second_minutes::int END
@@ -294,10 +294,11 @@ func (s *Store) updateArticle(ctx context.Context, tx pgx.Tx, c *change) error {
 	case c.stage != newsroom.StageApproved && c.stage != newsroom.StageScheduled:
 		releaseDue, undo = nil, nil
 	}
+	frozen := (a.Frozen || r.Freezing) && !r.Release && !r.NewRound
 	_, err = tx.Exec(ctx, sqlUpdateArticle, args{
 		"id": a.ID, "stage": c.stage, "public": c.public, "revision": c.revision, "holder": holder, "forwarder": forwarder,
 		"clock": clock.Kind, "clock_id": clock.ID, "clock_start": start, "clock_minutes": clock.Minutes, "due": due,
-		"release_due": releaseDue, "undo": undo, "frozen": (a.Frozen || r.Freezing) && !r.Release && !r.NewRound,
+		"release_due": releaseDue, "undo": undo, "frozen": frozen, "why": c.hold(frozen),
 		"second_by": second.by, "first_signer": second.signer, "second_late": second.late, "second_start": second.start,
 		"second_minutes": second.minutes, "keep_second": r.SecondDue == 0 && !r.SecondDone, "at": c.now,
 	})
@@ -306,6 +307,27 @@ func (s *Store) updateArticle(ctx context.Context, tx pgx.Tx, c *change) error {
 	}
 	c.sit.Article.HolderID, c.sit.Article.ForwardedBy, c.sit.Article.Clock = holder, forwarder, clock
 	return err
+}
+
+// hold is why the release is held after the move. That an approval was disowned, or its bytes were refused, outlasts whatever comes after.
+func (c *change) hold(frozen bool) newsroom.Hold {
+	was := c.sit.Article.FrozenWhy
+	switch {
+	case !frozen:
+		return newsroom.HoldNone
+	case !c.ruling.Freezing:
+		return was
+	case c.req.Move == newsroom.MoveNotMe:
+		return newsroom.HoldNotMe
+	case was == newsroom.HoldNotMe || was == newsroom.HoldRefused:
+		return was
+	case c.public == newsroom.PublicWithdrawn:
+		return newsroom.HoldWithdrawn
+	case c.public == newsroom.PublicTakenDown:
+		return newsroom.HoldTakenDown
+	default:
+		return was
+	}
 }
 
 // clock is the working-time clock after the move; a new one is named by the move's audit sequence.

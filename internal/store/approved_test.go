@@ -180,3 +180,90 @@ func TestWithdrawalIsAboutWhatReadersSee(t *testing.T) {
 		t.Errorf("recorded as %s", got)
 	}
 }
+
+// Nothing brings back what a leader took from readers but a decision after that.
+func TestTakenDownStaysDown(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		move   newsroom.Move
+		public string
+		wait   func(*newsroom.Policy, *newsroom.Content, time.Time)
+	}{
+		"withdrawn before a scheduled correction":  {newsroom.MoveWithdraw, "withdrawn", func(_ *newsroom.Policy, c *newsroom.Content, at time.Time) { c.ReleaseAt = &at }},
+		"taken down before a scheduled correction": {newsroom.MoveTakeDown, "taken_down", func(_ *newsroom.Policy, c *newsroom.Content, at time.Time) { c.ReleaseAt = &at }},
+		"taken down in the cooling-off":            {newsroom.MoveTakeDown, "taken_down", func(p *newsroom.Policy, _ *newsroom.Content, _ time.Time) { p.CoolingOffMinutes = 60 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newNewsdesk(t)
+			id := d.upTo(t, story("Tuyến đường 850 m"), newsroom.StageReleased)
+			due := d.clock.now().Add(time.Hour)
+			d.correct(t, id, func(content *newsroom.Content) {
+				content.Title = "Tuyến đường 580 m"
+				d.policy(t, func(p *newsroom.Policy) { c.wait(p, content, due) })
+			})
+			if s := d.allowed(t, d.leader, id, newsroom.MoveApprove); s.Wake == nil || !s.Wake.Equal(due) {
+				t.Fatalf("approved: %+v", s)
+			}
+			d.allowed(t, d.leader, id, c.move)
+			d.allowed(t, d.second, id, newsroom.MoveSecondSign)
+			if s, err := d.Standing(t.Context(), id); err != nil || s.Wake != nil || s.Idle {
+				t.Errorf("it still waits for its time: %+v, %v", s, err)
+			}
+			d.clock.forward(2 * time.Hour)
+			if _, err := d.SettleDue(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			if got := d.live(t, id); got != "Tuyến đường 850 m|"+c.public+"|1" {
+				t.Fatalf("readers see %s", got)
+			}
+			a, err := d.Article(t.Context(), id)
+			if err != nil || !a.Frozen || string(a.FrozenWhy) != c.public {
+				t.Errorf("held: %v because of %q, %v", a.Frozen, a.FrozenWhy, err)
+			}
+			if work, err := d.Work(t.Context(), d.leader); err != nil || len(work.Frozen) != 1 || work.Frozen[0].FrozenWhy != a.FrozenWhy {
+				t.Errorf("a leader finds %+v, %v", work.Frozen, err)
+			}
+			d.allowed(t, d.second, id, newsroom.MoveUnschedule)
+			d.allowed(t, d.leader, id, newsroom.MoveApprove)
+			if _, err := d.SettleDue(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			d.clock.forward(2 * time.Hour)
+			if _, err := d.SettleDue(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			if got := d.live(t, id); got != "Tuyến đường 580 m|live|2" {
+				t.Errorf("approved after that, readers see %s", got)
+			}
+		})
+	}
+}
+
+// A disowned approval is held for that reason, whatever is taken down besides; restoring the article does not end the hold.
+func TestHoldOutlastsRestoring(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	d.policy(t, func(p *newsroom.Policy) { p.CoolingOffMinutes = 60 })
+	id := d.upTo(t, story("Tuyến đường"), newsroom.StageReleased)
+	d.clock.forward(61 * time.Minute)
+	if _, err := d.SettleDue(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	d.correct(t, id, func(c *newsroom.Content) { c.Title = "Tuyến đường mới" })
+	s := d.allowed(t, d.leader, id, newsroom.MoveApprove)
+	d.allowed(t, d.second, id, newsroom.MoveTakeDown)
+	d.allowed(t, d.leader, id, newsroom.MoveRestore)
+	d.clock.forward(2 * time.Hour)
+	if _, err := d.SettleDue(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.live(t, id); got != "Tuyến đường|live|1" {
+		t.Errorf("restored, readers see %s", got)
+	}
+	d.allowed(t, d.leader, id, newsroom.MoveNotMe, func(r *newsroom.Request) { r.Decision = s.Outcome.RequestID })
+	d.allowed(t, d.second, id, newsroom.MoveTakeDown)
+	if a, err := d.Article(t.Context(), id); err != nil || !a.Frozen || a.FrozenWhy != newsroom.HoldNotMe {
+		t.Errorf("held because of %q, %v", a.FrozenWhy, err)
+	}
+}

@@ -16,7 +16,7 @@ import (
 const cardColumns = `
 	a.id, a.title, a.stage, a.public, a.section_id, a.author_id, u.name, a.holder_id, coalesce(h.name, ''), a.revision, a.live,
 	a.clock_kind, a.clock_id, a.clock_start, a.clock_minutes, a.due_at, a.release_due, ` + embargo + `,
-	a.expire_at, a.published_at, a.second_by, a.second_late, a.frozen, a.updated_at`
+	a.expire_at, a.published_at, a.second_by, a.second_late, a.frozen, a.frozen_why, a.updated_at`
 
 // embargo is the release time that counts: the one the office is asked about, or has approved; before that the working text's.
 const embargo = `(CASE WHEN a.stage IN ('awaiting_approval', 'approved', 'scheduled')
@@ -29,7 +29,7 @@ func scanCard(row pgx.Row, more ...any) (c newsroom.Card, err error) {
 	into := []any{
 		&c.ID, &c.Title, &c.Stage, &c.Public, &c.Section, &c.AuthorID, &c.Author, &c.HolderID, &c.Holder, &c.Revision, &c.Live,
 		&c.Clock.Kind, &c.Clock.ID, &start, &c.Clock.Minutes, &c.Due, &c.ReleaseDue, &c.ReleaseAt, &c.ExpireAt, &c.PublishedAt,
-		&c.SecondBy, &c.SecondLate, &c.Frozen, &c.UpdatedAt,
+		&c.SecondBy, &c.SecondLate, &c.Frozen, &c.FrozenWhy, &c.UpdatedAt,
 	}
 	err = row.Scan(append(into, more...)...)
 	if start != nil {

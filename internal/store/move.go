@@ -202,7 +202,7 @@ func (s *Store) refusedByClock(ctx context.Context, tx pgx.Tx, a newsroom.Articl
 	return err
 }
 
-const sqlFreezeRelease = `UPDATE articles SET frozen = true WHERE id = @id`
+const sqlFreezeRelease = `UPDATE articles SET frozen = true, frozen_why = 'refused' WHERE id = @id`
 
 const (
 	sqlUnfinishedPublications = `SELECT n FROM publications WHERE article_id = @id AND done_at IS NULL ORDER BY n`

@@ -125,7 +125,7 @@ func (s *Server) articlePage(r *http.Request, me newsroom.Person, id string) (*a
 	}
 	card := newsroom.Card{
 		ID: a.ID, Title: a.Title, Stage: a.Stage, Public: a.Public, Section: a.Section, Author: author.Name, AuthorID: a.AuthorID, Clock: a.Clock,
-		ReleaseDue: a.ReleaseDue, ReleaseAt: sit.Embargo(), PublishedAt: a.PublishedAt, SecondBy: a.SecondBy, SecondLate: a.SecondLate, Frozen: a.Frozen,
+		ReleaseDue: a.ReleaseDue, ReleaseAt: sit.Embargo(), PublishedAt: a.PublishedAt, SecondBy: a.SecondBy, SecondLate: a.SecondLate, Frozen: a.Frozen, FrozenWhy: a.FrozenWhy,
 		UpdatedAt: a.UpdatedAt,
 	}
 	if a.Clock.Runs() {
