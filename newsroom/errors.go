@@ -36,7 +36,7 @@ const (
 	RefusedConflict     Refusal = "conflict_of_role" // the author or the forwarder may not approve
 	RefusedNotAsked     Refusal = "not_asked"        // this person holds no office that is asked now
 	RefusedToken        Refusal = "token_dead"       // the link was revoked, used or has expired
-	RefusedTime         Refusal = "bad_time"         // a release time in the past, or a display end before it
+	RefusedTime         Refusal = "bad_time"         // a release time in the past, or a display end before it or in the past
 	RefusedWindow       Refusal = "window_over"      // the cooling-off has passed
 	RefusedHash         Refusal = "hash_mismatch"    // the bytes to publish are not those approved
 	RefusedTarget       Refusal = "bad_target"       // hand_over to somebody who may not take it

@@ -108,6 +108,7 @@ type Ruling struct {
 	SecondDue  int     // working minutes to the second signature; 0 none
 	SecondDone bool
 	Freezing   bool   // hold the release until a leader acts: a "not me" report, or the article was taken from readers
+	Endless    bool   // an end of display that has passed holds no more
 	Event      string // "" announces nothing
 	Nothing    bool   // allowed and already so: no row, no event (a no-op resubmit)
 }
@@ -169,6 +170,7 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	out := Ruling{
 		Move: r.Move, Capacity: capacity(way, seat, s), OnBehalfOf: seat.OnBehalfOf,
 		From: a.Stage, To: a.Stage, Then: a.Public, OpenStep: -1, Event: way.Event, Freezing: takesOff(r.Move) && a.Stage.Pends(),
+		Endless: r.Move == MoveRestore && a.ExpireAt != nil && !a.ExpireAt.After(s.Now),
 	}
 	if way.To != "" {
 		out.To = way.To
@@ -374,9 +376,14 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 			if r.Hash == "" || stale(r, a.DraftHash) {
 				return RefusedStale
 			}
+			if s.Draft.Over(s.Now) {
+				return RefusedTime
+			}
 			out.Freeze = true
 		} else if r.Hash == "" || stale(r, s.Frozen) {
 			return RefusedStale
+		} else if s.Sent.Over(s.Now) {
+			return RefusedTime
 		}
 		out.Verdict, out.CloseAsks, out.Clock = true, "settled", ClockStop
 		out.Release, out.To, out.Then, out.SecondDue = true, StageReleased, PublicLive, s.Policy.SecondSignMinutes
@@ -388,7 +395,7 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 		if a.Frozen {
 			return RefusedFrozen
 		}
-		if a.ReleaseDue != nil && a.ReleaseDue.After(s.Now) {
+		if (a.ReleaseDue != nil && a.ReleaseDue.After(s.Now)) || s.Sent.Over(s.Now) {
 			return RefusedTime
 		}
 		out.Release = true
@@ -482,7 +489,7 @@ func forward(s Situation, r Request, out *Ruling) Refusal {
 	if stale(r, a.DraftHash) {
 		return RefusedStale
 	}
-	if s.Draft.ReleaseAt != nil && s.Draft.DisplayEnd != nil && !s.Draft.DisplayEnd.After(*s.Draft.ReleaseAt) {
+	if s.Draft.Over(goesOut(s, s.Draft)) {
 		return RefusedTime
 	}
 	if r.Move == MoveResubmit && a.DraftHash == s.Frozen {
@@ -507,6 +514,9 @@ func approve(s Situation, r Request, out *Ruling) Refusal {
 	a := s.Article
 	if r.Hash == "" || r.Hash != s.Frozen {
 		return RefusedStale
+	}
+	if s.Sent.Over(goesOut(s, s.Sent)) { // readers would see it come and go at once, newsletter and all
+		return RefusedTime
 	}
 	out.Verdict = true
 	given, asked := 1, 0
@@ -541,13 +551,11 @@ func approve(s Situation, r Request, out *Ruling) Refusal {
 
 // settle gives an approved revision its time: now, after the cooling-off, or at its embargo.
 func settle(s Situation, out *Ruling) {
-	due := s.Now
+	due := goesOut(s, s.Sent)
 	if s.Policy.CoolingOffMinutes > 0 {
-		due = s.Now.Add(time.Duration(s.Policy.CoolingOffMinutes) * time.Minute)
-		out.UndoUntil = &due
+		out.UndoUntil = new(cooledOff(s))
 	}
-	if at := s.Sent.ReleaseAt; at != nil && at.After(due) {
-		due = *at
+	if due.After(cooledOff(s)) {
 		out.To = StageScheduled
 	}
 	if due.After(s.Now) || s.Article.Frozen { // held since a "not me"
@@ -555,6 +563,19 @@ func settle(s Situation, out *Ruling) {
 		return
 	}
 	out.Release, out.To, out.Then = true, StageReleased, PublicLive
+}
+
+// cooledOff is when an approval given now can no longer be undone.
+func cooledOff(s Situation) time.Time {
+	return s.Now.Add(time.Duration(s.Policy.CoolingOffMinutes) * time.Minute)
+}
+
+// goesOut is when text would reach readers, were it approved now.
+func goesOut(s Situation, text Content) time.Time {
+	if due := cooledOff(s); text.ReleaseAt == nil || text.ReleaseAt.Before(due) {
+		return due
+	}
+	return *text.ReleaseAt
 }
 
 // reschedule changes the release time, which is part of what was approved: a leader's own change is a decision on the new
@@ -568,7 +589,7 @@ func reschedule(s Situation, r Request, out *Ruling) Refusal {
 		out.Nothing, out.Event = true, ""
 		return ""
 	}
-	if end := s.Sent.DisplayEnd; end != nil && !end.After(*r.ReleaseAt) {
+	if s.Sent.Over(*r.ReleaseAt) {
 		return RefusedTime
 	}
 	text := s.Sent
@@ -592,6 +613,9 @@ func revision(s Situation, r Request) *Content {
 	text.Change, text.Note, text.ReleaseAt = r.Kind, nil, nil
 	if r.Kind == ChangeCorrection {
 		text.Note = &r.Note
+	}
+	if s.Article.ExpireAt == nil {
+		text.DisplayEnd = nil // its end had passed when a leader restored it
 	}
 	return &text
 }

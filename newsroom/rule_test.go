@@ -630,3 +630,59 @@ func TestTakingFromReadersHoldsWhatWouldBringItBack(t *testing.T) {
 		}
 	}
 }
+
+func TestEndOfDisplayIsHeldAgainstTheRelease(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		stage Stage
+		who   string
+		move  Move
+		end   time.Duration
+		bend  func(*Situation, *Content)
+		want  Refusal
+	}{
+		{"forwarded after it", StageInReview, holder, MoveForward, 0, nil, RefusedTime},
+		{"forwarded before it", StageInReview, holder, MoveForward, time.Minute, nil, ""},
+		{"forwarded to go out after it", StageInReview, holder, MoveForward, time.Minute, func(s *Situation, c *Content) { c.ReleaseAt = new(s.Now.Add(time.Hour)) }, RefusedTime},
+		{"approved after it", StageAwaitingApproval, leader, MoveApprove, 0, nil, RefusedTime},
+		{"approved before it", StageAwaitingApproval, leader, MoveApprove, time.Minute, nil, ""},
+		{"approved, cooling off beyond it", StageAwaitingApproval, leader, MoveApprove, time.Minute, func(s *Situation, _ *Content) { s.Policy.CoolingOffMinutes = 2 }, RefusedTime},
+		{"first of two steps after it", StageAwaitingApproval, leader, MoveApprove, 0, func(s *Situation, _ *Content) {
+			s.Policy.Steps = append(s.Policy.Steps, Step{Office: "ubnd", Quorum: QuorumAny})
+		}, RefusedTime},
+		{"urgent after it", StageAwaitingApproval, boss, MoveEmergencyRelease, 0, nil, RefusedTime},
+		{"urgent from the desk after it", StageInReview, boss, MoveEmergencyRelease, 0, nil, RefusedTime},
+		{"changes asked for after it", StageAwaitingApproval, leader, MoveRequestChanges, 0, nil, ""},
+		{"released after it", StageScheduled, "", MoveRelease, 0, nil, RefusedTime},
+		{"released before it", StageScheduled, "", MoveRelease, time.Second, nil, ""},
+	} {
+		s := situated(c.stage, PublicHidden)
+		text := content()
+		text.DisplayEnd = new(s.Now.Add(c.end))
+		if c.bend != nil {
+			c.bend(&s, &text)
+		}
+		s.Actor, s.Draft, s.Sent, s.Frozen, s.Computed, s.Article.DraftHash = people[c.who], text, text, text.Hash(), text.Hash(), text.Hash()
+		for i := range s.Asks {
+			s.Asks[i].Hash = s.Frozen
+		}
+		r := request(s, c.move)
+		if c.who == "" {
+			r.Door = DoorClock
+		}
+		_, err := Rule(s, r)
+		if got, _ := refusalOf(err); got != c.want {
+			t.Errorf("%s: refused with %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestCoolingOffEndsBeforeALaterRelease(t *testing.T) {
+	t.Parallel()
+	s := situated(StageAwaitingApproval, PublicHidden)
+	s.Sent.ReleaseAt, s.Policy.CoolingOffMinutes = new(s.Now.Add(8*time.Hour)), 10
+	if out := approval(t, s, leader); out.To != StageScheduled || !out.ReleaseDue.Equal(*s.Sent.ReleaseAt) || !out.UndoUntil.Equal(s.Now.Add(10*time.Minute)) {
+		t.Errorf("%+v", out)
+	}
+}

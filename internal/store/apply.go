@@ -245,7 +245,8 @@ func (s *Store) comment(ctx context.Context, tx pgx.Tx, c *change) error {
 const sqlUpdateArticle = `
 	UPDATE articles SET stage = @stage, public = @public, revision = @revision, holder_id = @holder, forwarded_by = @forwarder,
 	  clock_kind = @clock, clock_id = @clock_id, clock_start = @clock_start, clock_minutes = @clock_minutes, due_at = @due,
-	  release_due = @release_due, undo_until = @undo, frozen = @frozen, frozen_why = @why, second_by = @second_by, first_signer = @first_signer,
+	  release_due = @release_due, undo_until = @undo, frozen = @frozen, frozen_why = @why,
+	  expire_at = CASE WHEN @endless THEN NULL ELSE expire_at END, second_by = @second_by, first_signer = @first_signer,
 	  second_late = @second_late, updated_at = @at,
 	  second_start = CASE WHEN @keep_second THEN second_start ELSE @second_start::timestamptz END,
 	  second_minutes = CASE WHEN @keep_second THEN second_minutes ELSE @second_minutes::int END
@@ -298,7 +299,7 @@ func (s *Store) updateArticle(ctx context.Context, tx pgx.Tx, c *change) error {
 	_, err = tx.Exec(ctx, sqlUpdateArticle, args{
 		"id": a.ID, "stage": c.stage, "public": c.public, "revision": c.revision, "holder": holder, "forwarder": forwarder,
 		"clock": clock.Kind, "clock_id": clock.ID, "clock_start": start, "clock_minutes": clock.Minutes, "due": due,
-		"release_due": releaseDue, "undo": undo, "frozen": frozen, "why": c.hold(frozen),
+		"release_due": releaseDue, "undo": undo, "frozen": frozen, "why": c.hold(frozen), "endless": r.Endless,
 		"second_by": second.by, "first_signer": second.signer, "second_late": second.late, "second_start": second.start,
 		"second_minutes": second.minutes, "keep_second": r.SecondDue == 0 && !r.SecondDone, "at": c.now,
 	})

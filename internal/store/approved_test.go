@@ -267,3 +267,93 @@ func TestHoldOutlastsRestoring(t *testing.T) {
 		t.Errorf("held because of %q, %v", a.FrozenWhy, err)
 	}
 }
+
+func TestRestoredOutlivesItsEnd(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	end := d.clock.now().Add(24 * time.Hour)
+	c := story("Thông báo có hạn")
+	c.DisplayEnd = &end
+	id := d.upTo(t, c, newsroom.StageReleased)
+	other := d.upTo(t, c, newsroom.StageReleased)
+	d.allowed(t, d.leader, other, newsroom.MoveWithdraw)
+	d.allowed(t, d.second, other, newsroom.MoveRestore)
+	if a, err := d.Article(t.Context(), other); err != nil || a.ExpireAt == nil || !a.ExpireAt.Equal(end) {
+		t.Errorf("restored before its end, it ends at %v, %v", a.ExpireAt, err)
+	}
+	d.clock.forward(25 * time.Hour)
+	if s, err := d.SettleDue(t.Context(), id); err != nil || s.Public != newsroom.PublicExpired {
+		t.Fatalf("expired: %+v, %v", s, err)
+	}
+	if s := d.allowed(t, d.leader, id, newsroom.MoveRestore); s.Wake != nil || !s.Idle {
+		t.Errorf("restored, it wakes at %v", s.Wake)
+	}
+	if s, err := d.SettleDue(t.Context(), id); err != nil || s.Public != newsroom.PublicLive {
+		t.Errorf("it expired again: %+v, %v", s, err)
+	}
+	// What is written next does not bring the old end back.
+	d.correct(t, id, func(c *newsroom.Content) { c.Title = "Thông báo" })
+	if s := d.allowed(t, d.leader, id, newsroom.MoveApprove); s.Public != newsroom.PublicLive || !s.Idle {
+		t.Errorf("corrected after that: %+v", s)
+	}
+}
+
+func TestCorrectionThatExtendsTheEndStaysLive(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]time.Duration{"released at the old end": 0, "both due after an outage": 6 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newNewsdesk(t)
+			end := d.clock.now().Add(24 * time.Hour)
+			extended := end.Add(7 * 24 * time.Hour)
+			c := story("Thông báo có hạn")
+			c.DisplayEnd = &end
+			id := d.upTo(t, c, newsroom.StageReleased)
+			d.correct(t, id, func(c *newsroom.Content) { c.ReleaseAt, c.DisplayEnd = &end, &extended })
+			d.allowed(t, d.leader, id, newsroom.MoveApprove)
+			d.clock.at = end.Add(late)
+			s, err := d.SettleDue(t.Context(), id)
+			if err != nil || s.Stage != newsroom.StageReleased || s.Public != newsroom.PublicLive || s.Wake == nil || !s.Wake.Equal(extended) {
+				t.Errorf("at the old end: %+v, %v", s, err)
+			}
+			if got := d.live(t, id); got != "Thông báo có hạn|live|2" {
+				t.Errorf("readers see %s", got)
+			}
+		})
+	}
+}
+
+// Nothing is published that would leave the lists at once.
+func TestNothingIsPublishedPastItsEnd(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	ending := func(c newsroom.Content, after time.Duration) newsroom.Content {
+		c.DisplayEnd = new(d.clock.now().Add(after))
+		return c
+	}
+	inReview := d.upTo(t, ending(story("Chưa trình"), time.Hour), newsroom.StageInReview)
+	before := d.upTo(t, ending(story("Chờ duyệt"), time.Hour), newsroom.StageAwaitingApproval)
+	scheduled := ending(story("Hẹn giờ"), 3*time.Hour)
+	scheduled.ReleaseAt = new(d.clock.now().Add(2 * time.Hour))
+	due := d.upTo(t, scheduled, newsroom.StageAwaitingApproval)
+	d.allowed(t, d.leader, due, newsroom.MoveApprove)
+	d.clock.forward(4 * time.Hour)
+	d.refused(t, newsroom.RefusedTime, d.reviewer, inReview, newsroom.MoveForward)
+	d.refused(t, newsroom.RefusedTime, d.leader, before, newsroom.MoveApprove)
+	frozen, err := d.Revision(t.Context(), before, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.refused(t, newsroom.RefusedTime, d.leader, before, newsroom.MoveEmergencyRelease, func(r *newsroom.Request) { r.Hash = frozen.Hash })
+	d.allowed(t, d.leader, before, newsroom.MoveRequestChanges)
+	s, err := d.SettleDue(t.Context(), due)
+	if err != nil || s.Stage != newsroom.StageScheduled || s.Public != newsroom.PublicHidden || len(s.Publish) != 0 || s.Wake != nil {
+		t.Errorf("released after its end: %+v, %v", s, err)
+	}
+	if a, err := d.Article(t.Context(), due); err != nil || a.FrozenWhy != newsroom.HoldRefused {
+		t.Errorf("held because of %q, %v", a.FrozenWhy, err)
+	}
+	if got := d.scalar(t, `SELECT code || ' ' || (detail->>'code') FROM alerts`); got != "release_refused bad_time" {
+		t.Errorf("alert %s", got)
+	}
+}

@@ -77,6 +77,9 @@ func (s *Store) SettleDue(ctx context.Context, articleID string) (Settled, error
 			if err := s.refusedByClock(ctx, tx, a, err); err != nil {
 				return err
 			}
+			if a, err = scanArticle(tx.QueryRow(ctx, sqlArticle, args{"id": articleID})); err != nil { // the release may have brought another end
+				return err
+			}
 		}
 		if a.ExpireAt != nil && !a.ExpireAt.After(now) && a.Public == newsroom.PublicLive {
 			if err := clockMove(newsroom.MoveExpire); err != nil {
