@@ -89,6 +89,19 @@ func (a Article) Editor(p Person) bool {
 	}
 }
 
+// MovesTo reports whether p, who edits a, may put it into section: its author into any while they have the ball, a reviewer into those they
+// work in. From another one they could neither send it on nor take it back.
+func (a Article) MovesTo(p Person, section string) bool {
+	switch {
+	case section == a.Section:
+		return true
+	case p.ID == a.AuthorID && (a.Stage == StageDraft || a.Stage == StageChangesRequested):
+		return true
+	default:
+		return p.Reviews(section)
+	}
+}
+
 // NextWake is the next moment at which the clock has something to do for a: release, expiry, a reminder mark, the end of
 // a second signature's time. done holds the marks already served for the running clock. Nil: nothing pends.
 func (a Article) NextWake(cal Calendar, done []int) *time.Time {

@@ -69,6 +69,9 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, c *change) error {
 	if r.Event != "" {
 		c.announce(r.Event, c.n)
 	}
+	if c.stage == newsroom.StageScheduled && a.Stage != newsroom.StageScheduled {
+		c.announce("scheduled", c.n) // an approval that waits for its time is both
+	}
 	if err := s.updateArticle(ctx, tx, c); err != nil {
 		return err
 	}

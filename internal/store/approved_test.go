@@ -1,6 +1,10 @@
 package store_test
 
 import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -355,5 +359,101 @@ func TestNothingIsPublishedPastItsEnd(t *testing.T) {
 	}
 	if got := d.scalar(t, `SELECT code || ' ' || (detail->>'code') FROM alerts`); got != "release_refused bad_time" {
 		t.Errorf("alert %s", got)
+	}
+}
+
+func TestApprovedForLaterIsAnnouncedAsScheduled(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id, due := d.embargoed(t, "Tin hẹn giờ")
+	s := d.allowed(t, d.leader, id, newsroom.MoveApprove)
+	verbs := func(s newsroom.Settled) (list []string) {
+		for _, a := range s.Announce {
+			list = append(list, fmt.Sprint(a.Verb, " ", a.N, " ", a.Stage))
+		}
+		return list
+	}
+	want := []string{fmt.Sprintf("approved %d scheduled", s.Outcome.N), fmt.Sprintf("scheduled %d scheduled", s.Outcome.N)}
+	if got := verbs(s); !slices.Equal(got, want) {
+		t.Errorf("announced %q, want %q", got, want)
+	}
+	if again, err := d.RecordMove(t.Context(), s.Outcome.RequestID); err != nil || !slices.Equal(verbs(again), want) {
+		t.Errorf("the repeat announces %q, %v", verbs(again), err)
+	}
+	if s := d.allowed(t, d.leader, id, newsroom.MoveReschedule, at(due.Add(time.Hour))); len(s.Announce) != 1 || s.Announce[0].Verb != "scheduled" {
+		t.Errorf("rescheduled: %q", verbs(s))
+	}
+	now := d.upTo(t, story("Đăng ngay"), newsroom.StageAwaitingApproval)
+	if s := d.allowed(t, d.leader, now, newsroom.MoveApprove); strings.Contains(strings.Join(verbs(s), ","), "scheduled") {
+		t.Errorf("released at once: %q", verbs(s))
+	}
+}
+
+// An article is moved only to a section that whoever edits it has a part in; a writer chooses freely while they have the ball.
+func TestSectionsThatAnEditorMayMoveTo(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	limited, _, err := d.CreateUser(t.Context(), d.admin, newsroom.AccountInput{
+		Email: "kinh-te@vankhe.example", Name: "Biên tập Kinh tế", Locale: "vi", Roles: []newsroom.Role{newsroom.RoleReviewer}, Sections: []string{"kinh-te", "thong-bao"}, Active: true,
+	}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := d.create(t, story("Chuyển mục"))
+	section := func(who newsroom.Person, to string) error {
+		t.Helper()
+		draft, err := d.Draft(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		draft.Content.Section = to
+		_, err = d.SaveDraft(t.Context(), id, who, draft.Article.Version, draft.Content)
+		return err
+	}
+	for _, to := range []string{"van-hoa", "kinh-te"} {
+		if err := section(d.author, to); err != nil {
+			t.Fatalf("its author: %v", err)
+		}
+	}
+	d.allowed(t, d.author, id, newsroom.MoveSubmit)
+	d.allowed(t, limited.Person, id, newsroom.MoveClaim)
+	d.allowed(t, limited.Person, id, newsroom.MoveForward)
+	for _, to := range []string{"van-hoa", ""} {
+		err := section(limited.Person, to)
+		if wrong, ok := errors.AsType[*newsroom.InvalidError](err); !ok || wrong.Fields[0].Field != "section" {
+			t.Errorf("moved to %q: %v", to, err)
+		}
+	}
+	if err := section(limited.Person, "thong-bao"); err != nil {
+		t.Errorf("to an own section: %v", err)
+	}
+	d.allowed(t, limited.Person, id, newsroom.MoveResubmit)
+	d.allowed(t, limited.Person, id, newsroom.MoveWithdrawRequest)
+}
+
+// What is written next about an article that readers know begins with what they see.
+func TestRevisionBeginsWithWhatReadersSee(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id := d.correcting(t, "Tuyến đường 850 m", "Không được duyệt")
+	hash := d.asked(t, d.link(t, id, d.leader)).Ask.Hash
+	d.allowed(t, d.leader, id, newsroom.MoveReject, func(r *newsroom.Request) { r.Hash = hash })
+	d.allowed(t, d.author, id, newsroom.MoveRevise, correction)
+	draft, err := d.Draft(t.Context(), id)
+	if err != nil || draft.Content.Title != "Tuyến đường 850 m" || draft.Article.Title != draft.Content.Title || draft.Content.Change != newsroom.ChangeCorrection || draft.Content.Note == nil {
+		t.Errorf("it begins with %+v, %v", draft.Content, err)
+	}
+	if got := d.scalar(t, `SELECT count(*) FROM kept_drafts WHERE article_id = $1`, id); got != "0" {
+		t.Errorf("%s texts put aside that are in a revision", got)
+	}
+	// A revision that was given up is in no revision: it is put aside.
+	d.save(t, d.author, id, func(c *newsroom.Content) { c.Title = "Bỏ dở" })
+	d.allowed(t, d.author, id, newsroom.MoveAbandon)
+	d.allowed(t, d.author, id, newsroom.MoveRevise, func(r *newsroom.Request) { r.Kind = newsroom.ChangeMinor })
+	if draft, err = d.Draft(t.Context(), id); err != nil || draft.Content.Title != "Tuyến đường 850 m" || draft.Content.Note != nil {
+		t.Errorf("after one that was given up it begins with %+v, %v", draft.Content, err)
+	}
+	if got := d.scalar(t, `SELECT content->>'title' FROM kept_drafts WHERE article_id = $1`, id); got != "Bỏ dở" {
+		t.Errorf("put aside: %s", got)
 	}
 }

@@ -107,8 +107,8 @@ const sqlSaveDraft = `
 	WHERE id = @id`
 
 // SaveDraft replaces the working text of article id, whose version must still be the one by has read. newsroom.ErrStale
-// when it is not, newsroom.ErrForbidden when by may not edit now, *newsroom.InvalidError beyond the limits. A save that
-// changes nothing keeps the version, the hash and so every approval.
+// when it is not, newsroom.ErrForbidden when by may not edit now, *newsroom.InvalidError beyond the limits and for a section
+// that by may not put it into. A save that changes nothing keeps the version, the hash and so every approval.
 func (s *Store) SaveDraft(ctx context.Context, id string, by newsroom.Person, version int64, c newsroom.Content) (newsroom.Draft, error) {
 	if over := c.TooLong(); len(over) > 0 {
 		return newsroom.Draft{}, &newsroom.InvalidError{Fields: over}
@@ -123,6 +123,9 @@ func (s *Store) SaveDraft(ctx context.Context, id string, by newsroom.Person, ve
 		}
 		if d.Article.Version != version {
 			return newsroom.ErrStale
+		}
+		if !d.Article.MovesTo(by, c.Section) {
+			return &newsroom.InvalidError{Fields: []newsroom.FieldError{{Field: "section", Code: "section_elsewhere"}}}
 		}
 		hash := c.Hash()
 		if hash == d.Article.DraftHash {
