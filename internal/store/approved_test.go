@@ -457,3 +457,21 @@ func TestRevisionBeginsWithWhatReadersSee(t *testing.T) {
 		t.Errorf("put aside: %s", got)
 	}
 }
+
+// A round is asked anew under the policy of the section that was sent up, wherever the working text has moved meanwhile.
+func TestRoundAdoptsThePolicyOfWhatWasSentUp(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	if _, err := d.SaveSection(t.Context(), d.admin, newsroom.Section{ID: "thong-bao", NameVI: "Thông báo"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.SavePolicy(t.Context(), d.admin, "thong-bao", newsroom.DefaultPolicy("chu-tich")); err != nil {
+		t.Fatal(err)
+	}
+	id := d.upTo(t, story("Chuyển mục"), newsroom.StageAwaitingApproval)
+	d.save(t, d.reviewer, id, func(c *newsroom.Content) { c.Section = "thong-bao" })
+	if s := d.allowed(t, d.admin, id, newsroom.MoveAdoptPolicy); s.Outcome.N != 0 {
+		t.Error("the round was asked anew under another section's policy")
+	}
+	d.allowed(t, d.leader, id, newsroom.MoveApprove)
+}

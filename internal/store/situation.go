@@ -50,7 +50,7 @@ func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, no
 	}
 	steps := sit.Policy.Steps
 	if a.Stage == newsroom.StageAwaitingApproval {
-		newest, err := s.sectionPolicy(ctx, tx, a.Section)
+		newest, err := s.sectionPolicy(ctx, tx, sit.Sent.Section) // the working text may have moved to another one
 		if err != nil {
 			return sit, err
 		}
