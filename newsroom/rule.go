@@ -184,10 +184,6 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	return out, nil
 }
 
-// takesOff reports the moves by which a leader takes an article from readers. A release that was approved before would bring it back with
-// nobody having decided so: it is held until a leader has the office asked again.
-func takesOff(m Move) bool { return m == MoveWithdraw || m == MoveTakeDown }
-
 // decides reports the moves by which an asked person settles or takes part in settling a round.
 func decides(m Move) bool { return m == MoveApprove || m == MoveRequestChanges || m == MoveReject }
 
