@@ -27,7 +27,8 @@ type Article struct {
 	ReleaseDue  *time.Time // when an approved revision goes out
 	ExpireAt    *time.Time // when a live article leaves the lists
 	UndoUntil   *time.Time // end of the cooling-off
-	Frozen      bool       // a "not me" report holds the release
+	Frozen      bool       // the release is held until a leader acts
+	FrozenWhy   Hold       // why it is held
 	SecondBy    *time.Time // second signature due; nil: none open
 	FirstSigner string     // who gave the first of two signatures
 	SecondLate  bool       // the second signature is overdue: the page says so
@@ -35,6 +36,17 @@ type Article struct {
 	UpdatedAt   time.Time
 	CreatedAt   time.Time
 }
+
+// Hold says why an approved revision does not go out although its time comes. A leader ends it: the office is asked again.
+type Hold string
+
+const (
+	HoldNone      Hold = ""
+	HoldNotMe     Hold = "not_me"     // somebody disowned the approval
+	HoldRefused   Hold = "refused"    // the clock's release was refused: other bytes, or the end of display has passed
+	HoldWithdrawn Hold = "withdrawn"  // the article was withdrawn after the approval
+	HoldTakenDown Hold = "taken_down" // the article was taken down after the approval
+)
 
 // ClockKind says for whom the working minutes run.
 type ClockKind string
@@ -77,6 +89,19 @@ func (a Article) Editor(p Person) bool {
 	}
 }
 
+// MovesTo reports whether p, who edits a, may put it into section: its author into any while they have the ball, a reviewer into those they
+// work in. From another one they could neither send it on nor take it back.
+func (a Article) MovesTo(p Person, section string) bool {
+	switch {
+	case section == a.Section:
+		return true
+	case p.ID == a.AuthorID && (a.Stage == StageDraft || a.Stage == StageChangesRequested):
+		return true
+	default:
+		return p.Reviews(section)
+	}
+}
+
 // NextWake is the next moment at which the clock has something to do for a: release, expiry, a reminder mark, the end of
 // a second signature's time. done holds the marks already served for the running clock. Nil: nothing pends.
 func (a Article) NextWake(cal Calendar, done []int) *time.Time {
@@ -86,7 +111,7 @@ func (a Article) NextWake(cal Calendar, done []int) *time.Time {
 			next = &t
 		}
 	}
-	if a.ReleaseDue != nil && !a.Frozen && (a.Stage == StageApproved || a.Stage == StageScheduled) {
+	if a.ReleaseDue != nil && !a.Frozen && a.Stage.Pends() {
 		sooner(*a.ReleaseDue)
 	}
 	if a.ExpireAt != nil && a.Public == PublicLive {

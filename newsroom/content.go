@@ -145,6 +145,9 @@ func toSecond(t *time.Time) *time.Time {
 	return new(t.UTC().Truncate(time.Second))
 }
 
+// Over reports whether the end of display has passed at a moment: there is nothing to show from then on.
+func (c Content) Over(at time.Time) bool { return c.DisplayEnd != nil && !c.DisplayEnd.After(at) }
+
 // Missing lists what c lacks before it may be submitted: title, section, body, an author, and an alt text for every
 // picture (Circular 32/2017: text equivalents).
 func (c Content) Missing() []FieldError {

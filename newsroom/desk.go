@@ -27,6 +27,7 @@ type Card struct {
 	SecondBy    *time.Time
 	SecondLate  bool
 	Frozen      bool
+	FrozenWhy   Hold
 	UpdatedAt   time.Time
 	Note        string // why it came back, in the words of whoever returned it
 	NoteCode    ReasonCode

@@ -36,7 +36,7 @@ const (
 	RefusedConflict     Refusal = "conflict_of_role" // the author or the forwarder may not approve
 	RefusedNotAsked     Refusal = "not_asked"        // this person holds no office that is asked now
 	RefusedToken        Refusal = "token_dead"       // the link was revoked, used or has expired
-	RefusedTime         Refusal = "bad_time"         // a release time in the past, or a display end before it
+	RefusedTime         Refusal = "bad_time"         // a release time in the past, or a display end before it or in the past
 	RefusedWindow       Refusal = "window_over"      // the cooling-off has passed
 	RefusedHash         Refusal = "hash_mismatch"    // the bytes to publish are not those approved
 	RefusedTarget       Refusal = "bad_target"       // hand_over to somebody who may not take it
@@ -44,7 +44,7 @@ const (
 	RefusedNoCorrection Refusal = "note_required"    // a correction needs its public note
 	RefusedNobody       Refusal = "nobody_to_ask"    // no active holder of the office that must approve
 	RefusedSameSigner   Refusal = "same_signer"      // the second signature needs a second person
-	RefusedFrozen       Refusal = "release_frozen"   // a "not me" report holds the release until a leader acts
+	RefusedFrozen       Refusal = "release_frozen"   // the release is held until a leader acts
 )
 
 // MoveError is a refused move: nothing was changed and nothing was written. It is what a person is told, through

@@ -44,7 +44,7 @@ func offer(s Situation, m Move, kind ChangeKind) (Offer, bool) {
 		ArticleID: s.Article.ID, ActorID: s.Actor.ID, Door: DoorPage, Move: m, Hash: s.Frozen, Kind: kind, Comment: "-",
 		ReleaseAt: new(s.Now.Add(100 * 365 * 24 * time.Hour)), Note: Correction{Old: "-", New: "-"},
 	}
-	if end := s.Draft.DisplayEnd; end != nil {
+	if end := s.Sent.DisplayEnd; end != nil {
 		r.ReleaseAt = new(end.Add(-time.Second))
 	}
 	switch m {

@@ -20,7 +20,7 @@ func TestOffersAgreeWithTheTable(t *testing.T) {
 	}
 	offered := func(who string, stage Stage, public Public) []Move {
 		s := Situation{
-			Now: now, Actor: people[who], Draft: content, Frozen: content.Hash(), Policy: DefaultPolicy("office"),
+			Now: now, Actor: people[who], Draft: content, Sent: content, Frozen: content.Hash(), Policy: DefaultPolicy("office"),
 			Article: Article{ID: "a", Stage: stage, Public: public, Section: "s", AuthorID: "author", HolderID: "holder", Revision: 1, DraftHash: content.Hash()},
 			Seats:   []Seat{{Office: "office", Person: "leader"}},
 			Asks:    []Ask{{ID: "k", Revision: 1, Hash: content.Hash(), Seat: Seat{Office: "office", Person: "leader"}}},

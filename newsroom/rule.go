@@ -33,7 +33,9 @@ type Situation struct {
 	Actor    Person    // zero for the workflow
 	Policy   Policy    // the section's policy, or the snapshot of the running round
 	Newest   *Policy   // of the section, while a round runs under its snapshot
-	Draft    Content   // the working text
+	Draft    Content   // the working text: what is being written, and may be ahead of what was sent up
+	Sent     Content   // text of revision Article.Revision: what the office is asked about, what was approved; zero: none
+	Shown    Content   // what readers see, or saw last; revise only
 	Frozen   string    // content hash of revision Article.Revision as stored; "" none
 	Computed string    // content hash recomputed from the stored bytes of that revision; release only
 	Seats    []Seat    // who holds the policy's offices now
@@ -61,6 +63,30 @@ func (s Situation) Waiting() string {
 	return one
 }
 
+// ReadsSent reports whether the actor is shown what was sent up instead of the working text: whoever neither writes nor edits that now,
+// and whoever may decide about the article, since a decision names the bytes that were shown.
+func (s Situation) ReadsSent() bool {
+	a := s.Article
+	switch {
+	case a.Revision == 0 || a.DraftHash == s.Frozen || a.Stage == StageInReview:
+		return false
+	case a.Stage == StageAwaitingApproval && s.Actor.HoldsPIN():
+		return true
+	default:
+		return s.Actor.ID != a.AuthorID && !a.Editor(s.Actor)
+	}
+}
+
+// Embargo is the release time that counts: the one the office is asked about, or has approved; before that the working text's.
+func (s Situation) Embargo() *time.Time {
+	switch s.Article.Stage {
+	case StageAwaitingApproval, StageApproved, StageScheduled:
+		return s.Sent.ReleaseAt
+	default:
+		return s.Draft.ReleaseAt
+	}
+}
+
 // Ruling is what follows from an allowed move. The store carries it out in one transaction.
 type Ruling struct {
 	Move       Move
@@ -69,10 +95,11 @@ type Ruling struct {
 	AlsoFor    []string // other holders whose seats the actor answers with the same decision
 	From, To   Stage
 	Then       Public
-	Freeze     bool   // the draft becomes the next revision (unless it equals the newest)
-	Verdict    bool   // a decision row for the actor
-	CloseAsks  string // reason for closing every open ask; "" keeps them
-	OpenStep   int    // step whose Ask list is opened; -1 none
+	Text       *Content // becomes the working text first; nil: it stays
+	Freeze     bool     // the working text becomes the next revision (unless it equals the newest)
+	Verdict    bool     // a decision row for the actor
+	CloseAsks  string   // reason for closing every open ask; "" keeps them
+	OpenStep   int      // step whose Ask list is opened; -1 none
 	NewRound   bool
 	Ask        []Seat
 	Release    bool // settled: goes out now, in this transaction
@@ -82,7 +109,8 @@ type Ruling struct {
 	Holder     *string // new holder of the edit lock; nil keeps
 	SecondDue  int     // working minutes to the second signature; 0 none
 	SecondDone bool
-	Freezing   bool   // hold the release: a "not me" report
+	Freezing   bool   // hold the release until a leader acts: a "not me" report, or the article was taken from readers
+	Endless    bool   // an end of display that has passed holds no more
 	Event      string // "" announces nothing
 	Nothing    bool   // allowed and already so: no row, no event (a no-op resubmit)
 }
@@ -143,7 +171,8 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	}
 	out := Ruling{
 		Move: r.Move, Capacity: capacity(way, seat, s), OnBehalfOf: seat.OnBehalfOf,
-		From: a.Stage, To: a.Stage, Then: a.Public, OpenStep: -1, Event: way.Event,
+		From: a.Stage, To: a.Stage, Then: a.Public, OpenStep: -1, Event: way.Event, Freezing: takesOff(r.Move) && a.Stage.Pends(),
+		Endless: r.Move == MoveRestore && a.ExpireAt != nil && !a.ExpireAt.After(s.Now),
 	}
 	if Decides(r.Move) && seat.Person != "" {
 		for _, ask := range s.Answers(s.Actor.ID) {
@@ -352,9 +381,14 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 			if r.Hash == "" || stale(r, a.DraftHash) {
 				return RefusedStale
 			}
+			if s.Draft.Over(s.Now) {
+				return RefusedTime
+			}
 			out.Freeze = true
 		} else if r.Hash == "" || stale(r, s.Frozen) {
 			return RefusedStale
+		} else if s.Sent.Over(s.Now) {
+			return RefusedTime
 		}
 		out.Verdict, out.CloseAsks, out.Clock = true, "settled", ClockStop
 		out.Release, out.To, out.Then, out.SecondDue = true, StageReleased, PublicLive, s.Policy.SecondSignMinutes
@@ -366,7 +400,7 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 		if a.Frozen {
 			return RefusedFrozen
 		}
-		if a.ReleaseDue != nil && a.ReleaseDue.After(s.Now) {
+		if (a.ReleaseDue != nil && a.ReleaseDue.After(s.Now)) || s.Sent.Over(s.Now) {
 			return RefusedTime
 		}
 		out.Release = true
@@ -386,6 +420,7 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 		if r.Kind != ChangeMinor && r.Kind != ChangeCorrection {
 			return RefusedNoCorrection
 		}
+		out.Text = revision(s, r)
 		if s.Actor.ID != a.AuthorID {
 			out.Holder = &s.Actor.ID
 		}
@@ -485,7 +520,7 @@ func forward(s Situation, r Request, out *Ruling) Refusal {
 	if stale(r, a.DraftHash) {
 		return RefusedStale
 	}
-	if s.Draft.ReleaseAt != nil && s.Draft.DisplayEnd != nil && !s.Draft.DisplayEnd.After(*s.Draft.ReleaseAt) {
+	if s.Draft.Over(goesOut(s, s.Draft)) {
 		return RefusedTime
 	}
 	if r.Move == MoveResubmit && a.DraftHash == s.Frozen {
@@ -511,6 +546,9 @@ func approve(s Situation, r Request, out *Ruling) Refusal {
 	if r.Hash == "" || r.Hash != s.Frozen {
 		return RefusedStale
 	}
+	if s.Sent.Over(goesOut(s, s.Sent)) { // readers would see it come and go at once, newsletter and all
+		return RefusedTime
+	}
 	out.Verdict = true
 	given, asked := s.counted(s.Actor.ID)
 	if !s.Policy.Settled(a.Step, given, asked) {
@@ -534,13 +572,11 @@ func approve(s Situation, r Request, out *Ruling) Refusal {
 
 // settle gives an approved revision its time: now, after the cooling-off, or at its embargo.
 func settle(s Situation, out *Ruling) {
-	due := s.Now
+	due := goesOut(s, s.Sent)
 	if s.Policy.CoolingOffMinutes > 0 {
-		due = s.Now.Add(time.Duration(s.Policy.CoolingOffMinutes) * time.Minute)
-		out.UndoUntil = &due
+		out.UndoUntil = new(cooledOff(s))
 	}
-	if at := s.Draft.ReleaseAt; at != nil && at.After(due) {
-		due = *at
+	if due.After(cooledOff(s)) {
 		out.To = StageScheduled
 	}
 	if due.After(s.Now) || s.Article.Frozen { // held since a "not me"
@@ -550,20 +586,36 @@ func settle(s Situation, out *Ruling) {
 	out.Release, out.To, out.Then = true, StageReleased, PublicLive
 }
 
+// cooledOff is when an approval given now can no longer be undone.
+func cooledOff(s Situation) time.Time {
+	return s.Now.Add(time.Duration(s.Policy.CoolingOffMinutes) * time.Minute)
+}
+
+// goesOut is when text would reach readers, were it approved now.
+func goesOut(s Situation, text Content) time.Time {
+	if due := cooledOff(s); text.ReleaseAt == nil || text.ReleaseAt.Before(due) {
+		return due
+	}
+	return *text.ReleaseAt
+}
+
 // reschedule changes the release time, which is part of what was approved: a leader's own change is a decision on the new
-// revision; a reviewer's asks the office again.
+// revision; a reviewer's asks the office again. The new revision is the approved text with another time, whatever the working
+// text says by now.
 func reschedule(s Situation, r Request, out *Ruling) Refusal {
 	if r.ReleaseAt == nil || !r.ReleaseAt.After(s.Now) {
 		return RefusedTime
 	}
-	if at := s.Draft.ReleaseAt; at != nil && at.Equal(*r.ReleaseAt) {
+	if at := s.Sent.ReleaseAt; at != nil && at.Equal(*r.ReleaseAt) {
 		out.Nothing, out.Event = true, ""
 		return ""
 	}
-	if end := s.Draft.DisplayEnd; end != nil && !end.After(*r.ReleaseAt) {
+	if s.Sent.Over(*r.ReleaseAt) {
 		return RefusedTime
 	}
-	out.Freeze = true
+	text := s.Sent
+	text.ReleaseAt = r.ReleaseAt
+	out.Text, out.Freeze = &text, true
 	if out.Capacity == AsLeader {
 		out.Verdict, out.ReleaseDue = true, r.ReleaseAt
 		return ""
@@ -574,6 +626,19 @@ func reschedule(s Situation, r Request, out *Ruling) Refusal {
 	out.To = StageAwaitingApproval
 	out.Event = "forwarded"
 	return reopen(s, out)
+}
+
+// revision is what a revision of an article that was public begins with: what readers see, not what was rejected or given up since.
+func revision(s Situation, r Request) *Content {
+	text := s.Shown
+	text.Change, text.Note, text.ReleaseAt = r.Kind, nil, nil
+	if r.Kind == ChangeCorrection {
+		text.Note = &r.Note
+	}
+	if s.Article.ExpireAt == nil {
+		text.DisplayEnd = nil // its end had passed when a leader restored it
+	}
+	return &text
 }
 
 // reopen asks the first office again about the same article.

@@ -39,7 +39,7 @@ func situated(stage Stage, public Public) Situation {
 	c := content()
 	now := time.Date(2026, 11, 20, 9, 0, 0, 0, Zone)
 	s := Situation{
-		Now: now, Target: people[bureau], Draft: c, Frozen: c.Hash(), Computed: c.Hash(), Policy: DefaultPolicy("ubnd"),
+		Now: now, Target: people[bureau], Draft: c, Sent: c, Shown: c, Frozen: c.Hash(), Computed: c.Hash(), Policy: DefaultPolicy("ubnd"),
 		Seats: []Seat{{Office: "ubnd", Person: leader}},
 		Article: Article{
 			ID: "a", Stage: stage, Public: public, Section: "kinh-te", AuthorID: author, Revision: 1, DraftHash: c.Hash(),
@@ -215,7 +215,7 @@ func TestConditionsBeyondTheTable(t *testing.T) {
 		{"approve again after release", StageReleased, leader, MoveApprove, nil, RefusedDecided},
 		{"undo too late", StageApproved, leader, MoveUndo, func(s *Situation, _ *Request) { s.Article.UndoUntil = new(s.Now.Add(-time.Second)) }, RefusedWindow},
 		{"reschedule into the past", StageScheduled, leader, MoveReschedule, func(s *Situation, r *Request) { r.ReleaseAt = new(s.Now.Add(-time.Hour)) }, RefusedTime},
-		{"reschedule behind the display end", StageScheduled, leader, MoveReschedule, func(s *Situation, _ *Request) { s.Draft.DisplayEnd = new(s.Now.Add(time.Minute)) }, RefusedTime},
+		{"reschedule behind the display end", StageScheduled, leader, MoveReschedule, func(s *Situation, _ *Request) { s.Sent.DisplayEnd = new(s.Now.Add(time.Minute)) }, RefusedTime},
 		{"second signature by the first signer", StageReleased, leader, MoveSecondSign, nil, RefusedSameSigner},
 		{"second signature by the author", StageReleased, boss, MoveSecondSign, func(s *Situation, _ *Request) { s.Article.AuthorID = boss }, RefusedConflict},
 		{"second signature by whoever forwarded", StageReleased, boss, MoveSecondSign, func(s *Situation, _ *Request) { s.Article.ForwardedBy = boss }, RefusedConflict},
@@ -420,13 +420,13 @@ func TestApprovedWaitsForItsTime(t *testing.T) {
 	t.Parallel()
 	s := situated(StageAwaitingApproval, PublicHidden)
 	at := s.Now.Add(8 * time.Hour)
-	s.Draft.ReleaseAt = &at
-	s.Frozen = s.Draft.Hash()
+	s.Sent.ReleaseAt = &at
+	s.Frozen = s.Sent.Hash()
 	s.Asks[0].Hash = s.Frozen
 	if out := approval(t, s, leader); out.To != StageScheduled || out.Release || !out.ReleaseDue.Equal(at) {
 		t.Errorf("embargo: %+v", out)
 	}
-	s.Draft.ReleaseAt, s.Policy.CoolingOffMinutes = nil, 10
+	s.Sent.ReleaseAt, s.Policy.CoolingOffMinutes = nil, 10
 	if out := approval(t, s, leader); out.To != StageApproved || !out.ReleaseDue.Equal(s.Now.Add(10*time.Minute)) || out.UndoUntil == nil {
 		t.Errorf("cooling-off: %+v", out)
 	}
@@ -640,5 +640,140 @@ func TestReplyDecidesOnlyWhereThePolicySaysSo(t *testing.T) {
 	}
 	if err := try(MoveReject, allowed); err == nil {
 		t.Error("a rejection came by reply")
+	}
+}
+
+// What was saved beside the text before the office settles nothing, neither when it goes out nor how it is told.
+func TestDecisionsAreAboutWhatWasSentUp(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 20, 17, 0, 0, 0, Zone)
+	sent := content()
+	sent.ReleaseAt = &at
+	with := func(stage Stage) Situation {
+		s := situated(stage, PublicHidden)
+		s.Actor, s.Sent, s.Frozen = people[leader], sent, sent.Hash()
+		for i := range s.Asks {
+			s.Asks[i].Hash = s.Frozen
+		}
+		s.Draft.Title, s.Draft.DisplayEnd = "Chưa ai duyệt", new(s.Now.Add(time.Minute))
+		s.Article.DraftHash = s.Draft.Hash()
+		return s
+	}
+	if out := approval(t, with(StageAwaitingApproval), leader); out.To != StageScheduled || !out.ReleaseDue.Equal(at) {
+		t.Errorf("approved: %+v", out)
+	}
+	s := with(StageScheduled)
+	r := request(s, MoveReschedule)
+	out, err := Rule(s, r)
+	want := sent
+	want.ReleaseAt = r.ReleaseAt
+	if err != nil || !out.Freeze || out.Text == nil || out.Text.Hash() != want.Hash() {
+		t.Errorf("rescheduled: %+v, %v", out, err)
+	}
+	if r.ReleaseAt = &at; s.Embargo() != &at {
+		t.Errorf("embargo %v", s.Embargo())
+	}
+	if out, err := Rule(s, r); err != nil || !out.Nothing {
+		t.Errorf("rescheduled to the same time: %+v, %v", out, err)
+	}
+}
+
+func TestWhoDecidesReadsWhatWasSentUp(t *testing.T) {
+	t.Parallel()
+	both := Person{ID: holder, Roles: []Role{RoleReviewer, RoleLeader}, Active: true}
+	for _, c := range []struct {
+		who   Person
+		stage Stage
+		want  bool
+	}{
+		{people[leader], StageAwaitingApproval, true},
+		{people[bureau], StageAwaitingApproval, true},
+		{people[holder], StageAwaitingApproval, false},
+		{people[author], StageAwaitingApproval, false},
+		{both, StageAwaitingApproval, true},
+		{Person{ID: author, Roles: []Role{RoleReporter, RoleLeader}, Active: true}, StageAwaitingApproval, true},
+		{people[leader], StageInReview, false},
+		{people[leader], StageChangesRequested, true},
+		{people[author], StageChangesRequested, false},
+	} {
+		s := situated(c.stage, PublicHidden)
+		s.Actor = c.who
+		if s.ReadsSent() {
+			t.Errorf("%s in %s: the working text is the one sent up", c.who.ID, c.stage)
+		}
+		s.Article.DraftHash = "newer"
+		if got := s.ReadsSent(); got != c.want {
+			t.Errorf("%s (%v) in %s reads what was sent up: %v, want %v", c.who.ID, c.who.Roles, c.stage, got, c.want)
+		}
+	}
+}
+
+func TestTakingFromReadersHoldsWhatWouldBringItBack(t *testing.T) {
+	t.Parallel()
+	for _, move := range []Move{MoveWithdraw, MoveTakeDown} {
+		for _, stage := range Stages {
+			s := situated(stage, PublicLive)
+			s.Actor = people[leader]
+			out, err := Rule(s, request(s, move))
+			if want := stage == StageApproved || stage == StageScheduled; err != nil || out.Freezing != want {
+				t.Errorf("%s in %s holds the release: %v, want %v (%v)", move, stage, out.Freezing, want, err)
+			}
+		}
+	}
+}
+
+func TestEndOfDisplayIsHeldAgainstTheRelease(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		stage Stage
+		who   string
+		move  Move
+		end   time.Duration
+		bend  func(*Situation, *Content)
+		want  Refusal
+	}{
+		{"forwarded after it", StageInReview, holder, MoveForward, 0, nil, RefusedTime},
+		{"forwarded before it", StageInReview, holder, MoveForward, time.Minute, nil, ""},
+		{"forwarded to go out after it", StageInReview, holder, MoveForward, time.Minute, func(s *Situation, c *Content) { c.ReleaseAt = new(s.Now.Add(time.Hour)) }, RefusedTime},
+		{"approved after it", StageAwaitingApproval, leader, MoveApprove, 0, nil, RefusedTime},
+		{"approved before it", StageAwaitingApproval, leader, MoveApprove, time.Minute, nil, ""},
+		{"approved, cooling off beyond it", StageAwaitingApproval, leader, MoveApprove, time.Minute, func(s *Situation, _ *Content) { s.Policy.CoolingOffMinutes = 2 }, RefusedTime},
+		{"first of two steps after it", StageAwaitingApproval, leader, MoveApprove, 0, func(s *Situation, _ *Content) {
+			s.Policy.Steps = append(s.Policy.Steps, Step{Office: "ubnd", Quorum: QuorumAny})
+		}, RefusedTime},
+		{"urgent after it", StageAwaitingApproval, boss, MoveEmergencyRelease, 0, nil, RefusedTime},
+		{"urgent from the desk after it", StageInReview, boss, MoveEmergencyRelease, 0, nil, RefusedTime},
+		{"changes asked for after it", StageAwaitingApproval, leader, MoveRequestChanges, 0, nil, ""},
+		{"released after it", StageScheduled, "", MoveRelease, 0, nil, RefusedTime},
+		{"released before it", StageScheduled, "", MoveRelease, time.Second, nil, ""},
+	} {
+		s := situated(c.stage, PublicHidden)
+		text := content()
+		text.DisplayEnd = new(s.Now.Add(c.end))
+		if c.bend != nil {
+			c.bend(&s, &text)
+		}
+		s.Actor, s.Draft, s.Sent, s.Frozen, s.Computed, s.Article.DraftHash = people[c.who], text, text, text.Hash(), text.Hash(), text.Hash()
+		for i := range s.Asks {
+			s.Asks[i].Hash = s.Frozen
+		}
+		r := request(s, c.move)
+		if c.who == "" {
+			r.Door = DoorClock
+		}
+		_, err := Rule(s, r)
+		if got, _ := refusalOf(err); got != c.want {
+			t.Errorf("%s: refused with %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestCoolingOffEndsBeforeALaterRelease(t *testing.T) {
+	t.Parallel()
+	s := situated(StageAwaitingApproval, PublicHidden)
+	s.Sent.ReleaseAt, s.Policy.CoolingOffMinutes = new(s.Now.Add(8*time.Hour)), 10
+	if out := approval(t, s, leader); out.To != StageScheduled || !out.ReleaseDue.Equal(*s.Sent.ReleaseAt) || !out.UndoUntil.Equal(s.Now.Add(10*time.Minute)) {
+		t.Errorf("%+v", out)
 	}
 }

@@ -34,6 +34,9 @@ func (s Stage) Open() bool {
 	}
 }
 
+// Pends reports whether an approved revision waits for its time.
+func (s Stage) Pends() bool { return s == StageApproved || s == StageScheduled }
+
 // Public is what readers see of an article.
 type Public string
 
@@ -159,6 +162,10 @@ func Find(move Move, stage Stage, public Public) []Way {
 // Possible reports whether move can start at stage and public at all, for whomever: what the workflow knows without
 // asking Postgres.
 func Possible(move Move, stage Stage, public Public) bool { return len(Find(move, stage, public)) > 0 }
+
+// takesOff reports the moves by which a leader takes an article from readers. A release that was approved before would bring it back with
+// nobody having decided so: it is held until a leader has the office asked again.
+func takesOff(m Move) bool { return m == MoveWithdraw || m == MoveTakeDown }
 
 // Known reports whether m is a move of the table.
 func (m Move) Known() bool {

@@ -22,7 +22,8 @@ type change struct {
 	stage    newsroom.Stage
 	public   newsroom.Public
 	revision int
-	hash     string // of revision
+	hash     string           // of revision
+	text     newsroom.Content // of revision: what was sent up, approved or is published, never what is being written beside it
 	round    int
 	step     int
 	n        int64 // audit sequence of the move
@@ -33,14 +34,19 @@ type change struct {
 // last.
 func (s *Store) apply(ctx context.Context, tx pgx.Tx, c *change) error {
 	a, r := c.sit.Article, c.ruling
-	c.stage, c.public, c.revision, c.hash, c.round, c.step = r.To, r.Then, a.Revision, c.sit.Frozen, a.Round, a.Step
-	if err := s.editDraft(ctx, tx, c); err != nil {
-		return err
+	c.stage, c.public, c.revision, c.hash, c.text, c.round, c.step = r.To, r.Then, a.Revision, c.sit.Frozen, c.sit.Sent, a.Round, a.Step
+	if r.Text != nil {
+		if err := s.putText(ctx, tx, c, *r.Text); err != nil {
+			return err
+		}
 	}
 	if r.Freeze {
 		if err := s.freeze(ctx, tx, c); err != nil {
 			return err
 		}
+	}
+	if err := s.keepToApproved(ctx, tx, c); err != nil {
+		return err
 	}
 	if r.Verdict {
 		if err := s.decide(ctx, tx, c); err != nil {
@@ -63,6 +69,9 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, c *change) error {
 	}
 	if r.Event != "" {
 		c.announce(r.Event, c.n)
+	}
+	if c.stage == newsroom.StageScheduled && a.Stage != newsroom.StageScheduled {
+		c.announce("scheduled", c.n) // an approval that waits for its time is both
 	}
 	if err := s.updateArticle(ctx, tx, c); err != nil {
 		return err
@@ -113,30 +122,45 @@ func (c *change) detail() map[string]any {
 
 func (c *change) announce(verb string, n int64) {
 	c.out.Announce = append(c.out.Announce, newsroom.Announcement{
-		Verb: verb, N: n, Revision: c.revision, Stage: c.stage, Public: c.public, Section: c.sit.Draft.Section,
-		ActorID: c.req.ActorID, Capacity: c.ruling.Capacity, Code: c.req.Code, Kind: c.sit.Draft.Change, At: c.now,
+		Verb: verb, N: n, Revision: c.revision, Stage: c.stage, Public: c.public, Section: c.text.Section,
+		ActorID: c.req.ActorID, Capacity: c.ruling.Capacity, Code: c.req.Code, Kind: c.text.Change, At: c.now,
 	})
 }
 
-const sqlEditDraft = `
-	UPDATE articles SET draft = @draft, draft_hash = @hash, draft_version = draft_version + 1 WHERE id = @id`
+const (
+	sqlPutAside = `INSERT INTO kept_drafts (article_id, by_id, content, at) SELECT id, draft_by, draft, @at FROM articles WHERE id = @id`
+	sqlPutText  = `
+	UPDATE articles SET draft = @draft, draft_hash = @hash, draft_version = draft_version + 1, title = @title, slug = @slug, section_id = @section
+	WHERE id = @id`
+)
 
-// editDraft makes the changes to the working text that a move itself brings: a new release time, the kind of a revision.
-func (s *Store) editDraft(ctx context.Context, tx pgx.Tx, c *change) error {
-	switch c.req.Move {
-	case newsroom.MoveReschedule:
-		c.sit.Draft.ReleaseAt = c.req.ReleaseAt
-	case newsroom.MoveRevise:
-		c.sit.Draft.Change, c.sit.Draft.Note, c.sit.Draft.ReleaseAt = c.req.Kind, nil, nil
-		if c.req.Kind == newsroom.ChangeCorrection {
-			c.sit.Draft.Note = &c.req.Note
+// putText makes text the working text. What was being written and is in no revision is put aside: nothing a person wrote is lost.
+func (s *Store) putText(ctx context.Context, tx pgx.Tx, c *change, text newsroom.Content) error {
+	a := &c.sit.Article
+	if a.DraftHash != c.hash {
+		if _, err := tx.Exec(ctx, sqlPutAside, args{"id": a.ID, "at": c.now}); err != nil {
+			return err
 		}
+	}
+	c.sit.Draft, a.DraftHash, a.Title, a.Slug, a.Section = text, text.Hash(), text.Title, text.Slug, text.Section
+	_, err := tx.Exec(ctx, sqlPutText, args{
+		"id": a.ID, "draft": toJSON(text), "hash": a.DraftHash, "title": text.Title, "slug": text.Slug, "section": text.Section,
+	})
+	return err
+}
+
+// keepToApproved makes what was approved the working text as well: nobody edits from here on, and what was saved beside it without being
+// sent up must not be taken for it.
+func (s *Store) keepToApproved(ctx context.Context, tx pgx.Tx, c *change) error {
+	if c.ruling.To == c.sit.Article.Stage || c.sit.Article.DraftHash == c.hash {
+		return nil
+	}
+	switch c.ruling.To {
+	case newsroom.StageApproved, newsroom.StageScheduled, newsroom.StageReleased:
+		return s.putText(ctx, tx, c, c.text)
 	default:
 		return nil
 	}
-	c.sit.Article.DraftHash = c.sit.Draft.Hash()
-	_, err := tx.Exec(ctx, sqlEditDraft, args{"id": c.sit.Article.ID, "draft": toJSON(c.sit.Draft), "hash": c.sit.Article.DraftHash})
-	return err
 }
 
 const sqlFreeze = `
@@ -147,7 +171,7 @@ func (s *Store) freeze(ctx context.Context, tx pgx.Tx, c *change) error {
 	if c.sit.Article.DraftHash == c.sit.Frozen {
 		return nil
 	}
-	c.revision, c.hash = c.revision+1, c.sit.Article.DraftHash
+	c.revision, c.hash, c.text = c.revision+1, c.sit.Article.DraftHash, c.sit.Draft
 	_, err := tx.Exec(ctx, sqlFreeze, args{
 		"id": c.sit.Article.ID, "n": c.revision, "content": toJSON(c.sit.Draft), "hash": c.hash, "by": c.req.ActorID, "at": c.now,
 	})
@@ -231,7 +255,8 @@ func (s *Store) comment(ctx context.Context, tx pgx.Tx, c *change) error {
 const sqlUpdateArticle = `
 	UPDATE articles SET stage = @stage, public = @public, revision = @revision, holder_id = @holder, forwarded_by = @forwarder,
 	  clock_kind = @clock, clock_id = @clock_id, clock_start = @clock_start, clock_minutes = @clock_minutes, due_at = @due,
-	  release_due = @release_due, undo_until = @undo, frozen = @frozen, second_by = @second_by, first_signer = @first_signer,
+	  release_due = @release_due, undo_until = @undo, frozen = @frozen, frozen_why = @why,
+	  expire_at = CASE WHEN @endless THEN NULL ELSE expire_at END, second_by = @second_by, first_signer = @first_signer,
 	  second_late = @second_late, updated_at = @at,
 	  second_start = CASE WHEN @keep_second THEN second_start ELSE @second_start::timestamptz END,
 	  second_minutes = CASE WHEN @keep_second THEN second_minutes ELSE @second_minutes::int END
@@ -280,10 +305,11 @@ func (s *Store) updateArticle(ctx context.Context, tx pgx.Tx, c *change) error {
 	case c.stage != newsroom.StageApproved && c.stage != newsroom.StageScheduled:
 		releaseDue, undo = nil, nil
 	}
+	frozen := (a.Frozen || r.Freezing) && !r.Release && !r.NewRound
 	_, err = tx.Exec(ctx, sqlUpdateArticle, args{
 		"id": a.ID, "stage": c.stage, "public": c.public, "revision": c.revision, "holder": holder, "forwarder": forwarder,
 		"clock": clock.Kind, "clock_id": clock.ID, "clock_start": start, "clock_minutes": clock.Minutes, "due": due,
-		"release_due": releaseDue, "undo": undo, "frozen": (a.Frozen || r.Freezing) && !r.Release && !r.NewRound,
+		"release_due": releaseDue, "undo": undo, "frozen": frozen, "why": c.hold(frozen), "endless": r.Endless,
 		"second_by": second.by, "first_signer": second.signer, "second_late": second.late, "second_start": second.start,
 		"second_minutes": second.minutes, "keep_second": r.SecondDue == 0 && !r.SecondDone, "at": c.now,
 	})
@@ -292,6 +318,27 @@ func (s *Store) updateArticle(ctx context.Context, tx pgx.Tx, c *change) error {
 	}
 	c.sit.Article.HolderID, c.sit.Article.ForwardedBy, c.sit.Article.Clock = holder, forwarder, clock
 	return err
+}
+
+// hold is why the release is held after the move. That an approval was disowned, or its bytes were refused, outlasts whatever comes after.
+func (c *change) hold(frozen bool) newsroom.Hold {
+	was := c.sit.Article.FrozenWhy
+	switch {
+	case !frozen:
+		return newsroom.HoldNone
+	case !c.ruling.Freezing:
+		return was
+	case c.req.Move == newsroom.MoveNotMe:
+		return newsroom.HoldNotMe
+	case was == newsroom.HoldNotMe || was == newsroom.HoldRefused:
+		return was
+	case c.public == newsroom.PublicWithdrawn:
+		return newsroom.HoldWithdrawn
+	case c.public == newsroom.PublicTakenDown:
+		return newsroom.HoldTakenDown
+	default:
+		return was
+	}
 }
 
 // clock is the working-time clock after the move; a new one is named by the move's audit sequence.

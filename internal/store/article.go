@@ -14,7 +14,7 @@ import (
 // articleColumns are the columns of newsroom.Article, in the order of scanArticle.
 const articleColumns = `id, stage, public, section_id, title, slug, author_id, holder_id, forwarded_by, revision, live, round, step,
 	draft_version, draft_hash, seq, clock_kind, clock_id, clock_start, clock_minutes, release_due, expire_at, undo_until,
-	frozen, second_by, first_signer, second_late, published_at, updated_at, created_at`
+	frozen, frozen_why, second_by, first_signer, second_late, published_at, updated_at, created_at`
 
 func scanArticle(row pgx.Row, more ...any) (newsroom.Article, error) {
 	var a newsroom.Article
@@ -22,7 +22,7 @@ func scanArticle(row pgx.Row, more ...any) (newsroom.Article, error) {
 	into := []any{
 		&a.ID, &a.Stage, &a.Public, &a.Section, &a.Title, &a.Slug, &a.AuthorID, &a.HolderID, &a.ForwardedBy, &a.Revision, &a.Live,
 		&a.Round, &a.Step, &a.Version, &a.DraftHash, &a.Seq, &a.Clock.Kind, &a.Clock.ID, &clockStart, &a.Clock.Minutes,
-		&a.ReleaseDue, &a.ExpireAt, &a.UndoUntil, &a.Frozen, &a.SecondBy, &a.FirstSigner, &a.SecondLate, &a.PublishedAt,
+		&a.ReleaseDue, &a.ExpireAt, &a.UndoUntil, &a.Frozen, &a.FrozenWhy, &a.SecondBy, &a.FirstSigner, &a.SecondLate, &a.PublishedAt,
 		&a.UpdatedAt, &a.CreatedAt,
 	}
 	if err := row.Scan(append(into, more...)...); err != nil {
@@ -107,8 +107,8 @@ const sqlSaveDraft = `
 	WHERE id = @id`
 
 // SaveDraft replaces the working text of article id, whose version must still be the one by has read. newsroom.ErrStale
-// when it is not, newsroom.ErrForbidden when by may not edit now, *newsroom.InvalidError beyond the limits. A save that
-// changes nothing keeps the version, the hash and so every approval.
+// when it is not, newsroom.ErrForbidden when by may not edit now, *newsroom.InvalidError beyond the limits and for a section
+// that by may not put it into. A save that changes nothing keeps the version, the hash and so every approval.
 func (s *Store) SaveDraft(ctx context.Context, id string, by newsroom.Person, version int64, c newsroom.Content) (newsroom.Draft, error) {
 	if over := c.TooLong(); len(over) > 0 {
 		return newsroom.Draft{}, &newsroom.InvalidError{Fields: over}
@@ -123,6 +123,9 @@ func (s *Store) SaveDraft(ctx context.Context, id string, by newsroom.Person, ve
 		}
 		if d.Article.Version != version {
 			return newsroom.ErrStale
+		}
+		if !d.Article.MovesTo(by, c.Section) {
+			return &newsroom.InvalidError{Fields: []newsroom.FieldError{{Field: "section", Code: "section_elsewhere"}}}
 		}
 		hash := c.Hash()
 		if hash == d.Article.DraftHash {

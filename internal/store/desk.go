@@ -15,8 +15,12 @@ import (
 // cardColumns are the columns of newsroom.Card in the order of scanCard.
 const cardColumns = `
 	a.id, a.title, a.stage, a.public, a.section_id, a.author_id, u.name, a.holder_id, coalesce(h.name, ''), a.revision, a.live,
-	a.clock_kind, a.clock_id, a.clock_start, a.clock_minutes, a.due_at, a.release_due, (a.draft->>'release_at')::timestamptz,
-	a.expire_at, a.published_at, a.second_by, a.second_late, a.frozen, a.updated_at`
+	a.clock_kind, a.clock_id, a.clock_start, a.clock_minutes, a.due_at, a.release_due, ` + embargo + `,
+	a.expire_at, a.published_at, a.second_by, a.second_late, a.frozen, a.frozen_why, a.updated_at`
+
+// embargo is the release time that counts: the one the office is asked about, or has approved; before that the working text's.
+const embargo = `(CASE WHEN a.stage IN ('awaiting_approval', 'approved', 'scheduled')
+	THEN (SELECT r.content->>'release_at' FROM revisions r WHERE r.article_id = a.id AND r.n = a.revision) ELSE a.draft->>'release_at' END)::timestamptz`
 
 const cardFrom = ` FROM articles a JOIN users u ON u.id = a.author_id LEFT JOIN users h ON h.id = nullif(a.holder_id, '')`
 
@@ -25,7 +29,7 @@ func scanCard(row pgx.Row, more ...any) (c newsroom.Card, err error) {
 	into := []any{
 		&c.ID, &c.Title, &c.Stage, &c.Public, &c.Section, &c.AuthorID, &c.Author, &c.HolderID, &c.Holder, &c.Revision, &c.Live,
 		&c.Clock.Kind, &c.Clock.ID, &start, &c.Clock.Minutes, &c.Due, &c.ReleaseDue, &c.ReleaseAt, &c.ExpireAt, &c.PublishedAt,
-		&c.SecondBy, &c.SecondLate, &c.Frozen, &c.UpdatedAt,
+		&c.SecondBy, &c.SecondLate, &c.Frozen, &c.FrozenWhy, &c.UpdatedAt,
 	}
 	err = row.Scan(append(into, more...)...)
 	if start != nil {
@@ -284,7 +288,7 @@ func nonNil(list []string) []string {
 // What has or wants a time between two moments: released then, due then, expiring then, or an embargo of something open.
 const (
 	plannedTimes = `((a.published_at >= @from AND a.published_at < @to) OR (a.release_due >= @from AND a.release_due < @to)
-	OR (a.stage = ANY (@stages) AND (a.draft->>'release_at')::timestamptz >= @from AND (a.draft->>'release_at')::timestamptz < @to))`
+	OR (a.stage = ANY (@stages) AND ` + embargo + ` >= @from AND ` + embargo + ` < @to))`
 	sqlPlannedAll = `SELECT ` + cardColumns + cardFrom + ` WHERE ` + plannedTimes + ` ORDER BY coalesce(a.release_due, a.published_at, a.updated_at), a.id LIMIT 1000`
 	sqlPlannedOwn = `SELECT ` + cardColumns + cardFrom + ` WHERE a.author_id = @viewer AND ` + plannedTimes + ` ORDER BY coalesce(a.release_due, a.published_at, a.updated_at), a.id LIMIT 1000`
 )

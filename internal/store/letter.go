@@ -106,9 +106,9 @@ func (s *Store) moveLetters(ctx context.Context, tx pgx.Tx, c *change, closed []
 			return err
 		}
 	}
-	if c.ruling.Release && c.sit.Draft.Change != newsroom.ChangeMinor {
+	if c.ruling.Release && c.text.Change != newsroom.ChangeMinor {
 		authors := []string{a.AuthorID}
-		for _, author := range c.sit.Draft.Authors {
+		for _, author := range c.text.Authors {
 			authors = append(authors, author.UserID)
 		}
 		return write(newsroom.LetterPublished, "", authors...)

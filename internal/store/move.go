@@ -77,6 +77,9 @@ func (s *Store) SettleDue(ctx context.Context, articleID string) (Settled, error
 			if err := s.refusedByClock(ctx, tx, a, err); err != nil {
 				return err
 			}
+			if a, err = scanArticle(tx.QueryRow(ctx, sqlArticle, args{"id": articleID})); err != nil { // the release may have brought another end
+				return err
+			}
 		}
 		if a.ExpireAt != nil && !a.ExpireAt.After(now) && a.Public == newsroom.PublicLive {
 			if err := clockMove(newsroom.MoveExpire); err != nil {
@@ -210,7 +213,7 @@ func (s *Store) refusedByClock(ctx context.Context, tx pgx.Tx, a newsroom.Articl
 	return err
 }
 
-const sqlFreezeRelease = `UPDATE articles SET frozen = true WHERE id = @id`
+const sqlFreezeRelease = `UPDATE articles SET frozen = true, frozen_why = 'refused' WHERE id = @id`
 
 const (
 	sqlUnfinishedPublications = `SELECT n FROM publications WHERE article_id = @id AND done_at IS NULL ORDER BY n`

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -34,11 +35,12 @@ func (s *Store) goPublic(ctx context.Context, tx pgx.Tx, c *change) error {
 		if shown, err = s.turn(ctx, tx, c); err != nil {
 			return err
 		}
-		c.out.Announce[len(c.out.Announce)-1].Revision = shown
+		told := &c.out.Announce[len(c.out.Announce)-1]
+		told.Revision, told.Section, told.Kind = shown, c.text.Section, c.text.Change
 	default:
 		return nil
 	}
-	kind := c.sit.Draft.Change
+	kind := c.text.Change
 	if event == "published" {
 		kind = newsroom.ChangeNew
 	}
@@ -161,14 +163,19 @@ func orEmpty(list []string) []string {
 	return list
 }
 
-const sqlTurn = `UPDATE live_articles SET public = @public, updated_at = @at, changed_n = @n WHERE article_id = @id RETURNING revision`
+const sqlTurn = `UPDATE live_articles SET public = @public, updated_at = @at, changed_n = @n WHERE article_id = @id RETURNING revision, content`
 
 // turn changes what readers see of an article without a new text: withdrawn, taken down, restored, expired. It returns the
-// revision that is (or was) shown.
+// revision that is (or was) shown, which is what the change is about, whatever is being written beside it.
 func (s *Store) turn(ctx context.Context, tx pgx.Tx, c *change) (shown int, err error) {
-	err = tx.QueryRow(ctx, sqlTurn, args{"id": c.sit.Article.ID, "public": c.public, "at": c.now, "n": c.publish}).Scan(&shown)
+	var content []byte
+	err = tx.QueryRow(ctx, sqlTurn, args{"id": c.sit.Article.ID, "public": c.public, "at": c.now, "n": c.publish}).Scan(&shown, &content)
 	if err != nil {
 		return 0, fmt.Errorf("turn live article: %w", notFound(err))
+	}
+	c.text = newsroom.Content{}
+	if err := json.Unmarshal(content, &c.text); err != nil {
+		return 0, fmt.Errorf("decode what is shown: %w", err)
 	}
 	if c.public != newsroom.PublicWithdrawn && c.public != newsroom.PublicTakenDown {
 		return shown, nil

@@ -14,20 +14,26 @@ import (
 )
 
 const sqlLockSituation = `SELECT ` + articleColumns + `, draft, policy,
-	coalesce((SELECT hash FROM revisions WHERE article_id = articles.id AND n = articles.revision), '')
-	FROM articles WHERE id = @id FOR UPDATE OF articles`
+	coalesce(r.hash, ''), r.content
+	FROM articles LEFT JOIN LATERAL (SELECT hash, content FROM revisions WHERE article_id = articles.id AND n = articles.revision) r ON true
+	WHERE id = @id FOR UPDATE OF articles`
 
 // situation reads everything the rules look at, under the article's lock.
 func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, now time.Time) (newsroom.Situation, error) {
 	sit := newsroom.Situation{Now: now}
-	var draft, snapshot []byte
-	a, err := scanArticle(tx.QueryRow(ctx, sqlLockSituation, args{"id": r.ArticleID}), &draft, &snapshot, &sit.Frozen)
+	var draft, sent, snapshot []byte
+	a, err := scanArticle(tx.QueryRow(ctx, sqlLockSituation, args{"id": r.ArticleID}), &draft, &snapshot, &sit.Frozen, &sent)
 	if err != nil {
 		return sit, fmt.Errorf("lock article %s: %w", r.ArticleID, err)
 	}
 	sit.Article = a
 	if err := json.Unmarshal(draft, &sit.Draft); err != nil {
 		return sit, fmt.Errorf("decode draft of article %s: %w", a.ID, err)
+	}
+	if sent != nil {
+		if err := json.Unmarshal(sent, &sit.Sent); err != nil {
+			return sit, fmt.Errorf("decode revision %d of article %s: %w", a.Revision, a.ID, err)
+		}
 	}
 	if r.ActorID != "" {
 		if sit.Actor, err = s.person(ctx, tx, r.ActorID); err != nil {
@@ -44,7 +50,7 @@ func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, no
 	}
 	steps := sit.Policy.Steps
 	if a.Stage == newsroom.StageAwaitingApproval {
-		newest, err := s.sectionPolicy(ctx, tx, a.Section)
+		newest, err := s.sectionPolicy(ctx, tx, sit.Sent.Section) // the working text may have moved to another one
 		if err != nil {
 			return sit, err
 		}
@@ -76,12 +82,17 @@ func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, no
 	if len(sit.Policy.BlockingChecks) > 0 {
 		sit.Blocking = blocking(sit.Draft, sit.Policy.BlockingChecks)
 	}
-	if a.Revision > 0 && (r.Move == newsroom.MoveRelease || r.Move == newsroom.MoveApprove || r.Move == newsroom.MoveEmergencyRelease) {
-		frozen, err := s.frozen(ctx, tx, a.ID, a.Revision)
-		if err != nil {
-			return sit, err
+	switch r.Move {
+	case newsroom.MoveRelease, newsroom.MoveApprove, newsroom.MoveEmergencyRelease:
+		if a.Revision > 0 {
+			sit.Computed = sit.Sent.Hash()
 		}
-		sit.Computed = frozen.Hash()
+	case newsroom.MoveRevise:
+		if a.Live > 0 {
+			if sit.Shown, err = s.frozen(ctx, tx, a.ID, a.Live); err != nil {
+				return sit, err
+			}
+		}
 	}
 	return sit, nil
 }

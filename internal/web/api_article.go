@@ -350,13 +350,8 @@ func (s *Server) apiRead(ctx context.Context, me caller, id string) (*apiArticle
 	}
 	a := sit.Article
 	c, hash, working := sit.Draft, a.DraftHash, true
-	// Others read what was frozen; the working text belongs to whoever writes it.
-	if a.Revision > 0 && hash != sit.Frozen && me.ID != a.AuthorID && !a.Editor(me.Person) && a.Stage != newsroom.StageInReview {
-		frozen, err := s.Store.Revision(ctx, id, a.Revision)
-		if err != nil {
-			return nil, err
-		}
-		c, hash, working = frozen.Content, frozen.Hash, false
+	if sit.ReadsSent() && !a.Editor(me.Person) { // an editor's next PUT goes by what they read here
+		c, hash, working = sit.Sent, sit.Frozen, false
 	}
 	out := &apiArticle{
 		ID: a.ID, Stage: string(a.Stage), Public: string(a.Public), Revision: a.Revision, Live: a.Live, ETag: etag(a.Version), ContentHash: hash,

@@ -125,7 +125,7 @@ func (s *Server) articlePage(r *http.Request, me newsroom.Person, id string) (*a
 	}
 	card := newsroom.Card{
 		ID: a.ID, Title: a.Title, Stage: a.Stage, Public: a.Public, Section: a.Section, Author: author.Name, AuthorID: a.AuthorID, Clock: a.Clock,
-		ReleaseDue: a.ReleaseDue, ReleaseAt: sit.Draft.ReleaseAt, PublishedAt: a.PublishedAt, SecondBy: a.SecondBy, SecondLate: a.SecondLate, Frozen: a.Frozen,
+		ReleaseDue: a.ReleaseDue, ReleaseAt: sit.Embargo(), PublishedAt: a.PublishedAt, SecondBy: a.SecondBy, SecondLate: a.SecondLate, Frozen: a.Frozen, FrozenWhy: a.FrozenWhy,
 		UpdatedAt: a.UpdatedAt,
 	}
 	if a.Clock.Runs() {
@@ -143,13 +143,8 @@ func (s *Server) articlePage(r *http.Request, me newsroom.Person, id string) (*a
 	}
 	page.Card = o.card(card)
 	shown := sit.Draft
-	if page.Draft && !page.MayEdit && a.Revision > 0 && me.ID != a.AuthorID && a.Stage != newsroom.StageInReview {
-		// Others read what was frozen; the working text belongs to whoever writes it.
-		frozen, err := s.Store.Revision(r.Context(), id, a.Revision)
-		if err != nil {
-			return nil, err
-		}
-		shown, page.Draft, page.Hash = frozen.Content, false, frozen.Hash
+	if sit.ReadsSent() {
+		shown, page.Draft, page.Hash = sit.Sent, false, sit.Frozen
 	}
 	if page.Shown, err = s.content(r, shown); err != nil {
 		return nil, err

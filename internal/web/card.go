@@ -100,7 +100,9 @@ func (o lists) card(c newsroom.Card) cardView {
 		v.Note = o.l.T("reason."+string(c.NoteCode)) + ": " + c.Note
 	}
 	if c.Frozen {
-		v.Flags = append(v.Flags, flagView{"due-over", "shield", o.l.T("desk.frozen")})
+		v.Flags = append(v.Flags, flagView{"due-over", "shield", o.held(c.FrozenWhy)})
+	} else if c.Stage.Open() && (c.Public == newsroom.PublicWithdrawn || c.Public == newsroom.PublicTakenDown) {
+		v.Flags = append(v.Flags, flagView{"due-soon", "state-" + string(c.Public), o.l.T("desk.down_" + string(c.Public))})
 	}
 	if c.SecondBy != nil {
 		flag := flagView{"due-soon", "key", o.l.T("desk.second_due", "time", o.l.MailTime(*c.SecondBy))}
@@ -110,6 +112,14 @@ func (o lists) card(c newsroom.Card) cardView {
 		v.Flags = append(v.Flags, flag)
 	}
 	return v
+}
+
+// held says why an approved revision does not go out.
+func (o lists) held(why newsroom.Hold) string {
+	if key := "desk.frozen_" + string(why); o.l.Has(key) {
+		return o.l.T(key)
+	}
+	return o.l.T("desk.frozen")
 }
 
 func (o lists) section(id string) string {

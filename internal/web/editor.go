@@ -177,6 +177,7 @@ func (s *Server) editPage(r *http.Request, sit newsroom.Situation, me newsroom.P
 	if page.Sections, err = s.sectionOptions(r, c.Section); err != nil {
 		return nil, err
 	}
+	page.Sections = slices.DeleteFunc(page.Sections, func(o option) bool { return !o.Chosen && !a.MovesTo(me, o.Value) })
 	if page.AlsoIn, err = s.sectionOptions(r, ""); err != nil {
 		return nil, err
 	}

@@ -34,6 +34,9 @@ func (s *Server) putDraft(w http.ResponseWriter, r *http.Request, me newsroom.Pe
 		return s.tellText(w, http.StatusUnprocessableEntity, wrong[0].Code, fieldSentence(s.lang(r), wrong[0]))
 	}
 	draft, err := s.save(r, me, sit, version, c)
+	if invalid, ok := errors.AsType[*newsroom.InvalidError](err); ok {
+		return s.tellText(w, http.StatusUnprocessableEntity, invalid.Fields[0].Code, fieldSentence(s.lang(r), invalid.Fields[0]))
+	}
 	switch {
 	case errors.Is(err, newsroom.ErrStale):
 		return s.tell(w, r, http.StatusPreconditionFailed, "toast.stale")
@@ -122,6 +125,9 @@ func (s *Server) postDraft(w http.ResponseWriter, r *http.Request, me newsroom.P
 		})
 	}
 	draft, err := s.save(r, me, sit, version, c)
+	if found, invalid := wrongFields(l, err); invalid {
+		return again(http.StatusUnprocessableEntity, func(page *editPage) { page.Errors, page.ETag = found, etag(version) })
+	}
 	switch {
 	case errors.Is(err, newsroom.ErrStale):
 		return again(http.StatusConflict, func(page *editPage) { page.Conflict = true })

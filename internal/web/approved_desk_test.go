@@ -1,0 +1,81 @@
+package web
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"toasoan/internal/store"
+	"toasoan/newsroom"
+)
+
+// A correction that is held since its article was taken down says so wherever a leader looks, and whoever is asked about it again reads
+// what an approval would do.
+func TestTakenDownIsSaidWhereACorrectionWaits(t *testing.T) {
+	t.Parallel()
+	d := newDeskRoom(t).peopled()
+	reporter, reviewer, leader := d.as("reporter"), d.as("reviewer"), d.as("leader")
+	id := d.draft(reporter)
+	up := func() {
+		t.Helper()
+		reporter.move(id, "submit").want(t, 303)
+		reviewer.move(id, "claim").want(t, 303)
+		reviewer.move(id, "forward").want(t, 303)
+	}
+	up()
+	leader.move(id, "approve", "pin", deskPIN).want(t, 303)
+	policy := newsroom.DefaultPolicy("ban-bien-tap")
+	policy.CoolingOffMinutes = 60
+	_, err := d.store.SavePolicy(t.Context(), d.people["admin"], "", policy)
+	d.no(err)
+	reporter.move(id, "revise-correction", "old", "850 m", "new", "580 m").want(t, 303)
+	up()
+	leader.move(id, "approve", "pin", deskPIN).want(t, 303)
+	leader.move(id, "take_down", "pin", deskPIN, "reason_code", "quality", "reason", "Sai số liệu.").want(t, 303)
+	d.clock.forward(2 * time.Hour)
+	_, err = d.store.SettleDue(t.Context(), id)
+	d.no(err)
+	leader.get("/desk/articles/"+id).want(t, 200).has(t, "Tạm giữ: bài đã bị gỡ sau khi bản này được duyệt").lacks(t, "có báo cáo “Không phải tôi”")
+	leader.get("/desk").want(t, 200).has(t, "Tạm giữ: bài đã bị gỡ")
+	leader.move(id, "unschedule").want(t, 303)
+	leader.get("/desk/articles/"+id+"").want(t, 200).has(t, "Bài đang bị gỡ; bản này được duyệt thì bài hiện lại").lacks(t, "Tạm giữ")
+	d.browser().get("/duyet/"+d.newestLink(id)).want(t, 200).has(t, "Phê duyệt bản này thì bài hiện lại với bạn đọc.")
+}
+
+// newestLink is the token of the newest mailed link about an article.
+func (d *deskRoom) newestLink(id string) string {
+	d.t.Helper()
+	conn, err := pgx.Connect(d.t.Context(), d.app)
+	d.no(err)
+	defer func() { _ = conn.Close(d.t.Context()) }()
+	var ask string
+	d.no(conn.QueryRow(d.t.Context(), `SELECT id FROM asks WHERE article_id = $1 AND closed_at IS NULL AND kind = 'approval'`, id).Scan(&ask))
+	return d.keys.Token(store.PurposeAsk, ask, d.keys.Version())
+}
+
+// Whoever edits is offered, and may save, only sections they have a part in.
+func TestEditorOffersOwnSections(t *testing.T) {
+	t.Parallel()
+	d := newDeskRoom(t).peopled()
+	_, err := d.store.SaveSection(t.Context(), d.people["admin"], newsroom.Section{ID: "van-hoa", NameVI: "Văn hóa"})
+	d.no(err)
+	d.no(d.store.UpdateUser(t.Context(), d.people["admin"], d.people["reviewer"].ID, newsroom.AccountInput{
+		Email: "reviewer@vankhe.example", Name: "Người reviewer", Roles: []newsroom.Role{newsroom.RoleReviewer}, Sections: []string{"kinh-te"}, Active: true,
+	}))
+	reporter, reviewer := d.as("reporter"), d.as("reviewer")
+	id := d.draft(reporter)
+	reporter.get("/desk/articles/"+id+"/edit").want(t, 200).has(t, `<option value="van-hoa"`)
+	reporter.move(id, "submit").want(t, 303)
+	reviewer.move(id, "claim").want(t, 303)
+	section := reviewer.get("/desk/articles/"+id+"/edit").want(t, 200)
+	tag := editForm.FindStringSubmatch(section.text)
+	section.has(t, `<option value="kinh-te" selected`).lacks(t, `<option value="van-hoa"`)
+	moved := withForm(editorForm(`"`+tag[1]+`"`), "section", "van-hoa", "move", "save")
+	reviewer.post("/desk/articles/"+id, moved).want(t, 422).has(t, "không phụ trách chuyên mục này")
+	reviewer.send(http.MethodPut, "/desk/articles/"+id, moved, "If-Match", `"`+tag[1]+`"`, "Accept", "application/json").want(t, 422).has(t, "không phụ trách chuyên mục này")
+	if a, err := d.store.Article(t.Context(), id); err != nil || a.Section != "kinh-te" {
+		t.Errorf("it is in %s, %v", a.Section, err)
+	}
+}
