@@ -35,6 +35,9 @@ type change struct {
 func (s *Store) apply(ctx context.Context, tx pgx.Tx, c *change) error {
 	a, r := c.sit.Article, c.ruling
 	c.stage, c.public, c.revision, c.hash, c.text, c.round, c.step = r.To, r.Then, a.Revision, c.sit.Frozen, c.sit.Sent, a.Round, a.Step
+	if a.Revision == 0 { // nothing was sent up yet
+		c.text = c.sit.Draft
+	}
 	if r.Text != nil {
 		if err := s.putText(ctx, tx, c, *r.Text); err != nil {
 			return err
