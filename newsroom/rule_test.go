@@ -383,8 +383,11 @@ func TestAskedIsOneForEachSeat(t *testing.T) {
 	t.Parallel()
 	p := DefaultPolicy("ubnd")
 	seats := []Seat{
-		{Office: "ubnd", Person: boss, OnBehalfOf: leader}, {Office: "ubnd", Person: boss}, {Office: "ubnd", Person: author, OnBehalfOf: deputy},
-		{Office: "ubnd", Person: deputy, OnBehalfOf: author}, {Office: "elsewhere", Person: admin},
+		{Office: "ubnd", Person: boss, OnBehalfOf: leader},
+		{Office: "ubnd", Person: boss},
+		{Office: "ubnd", Person: author, OnBehalfOf: deputy},
+		{Office: "ubnd", Person: deputy, OnBehalfOf: author},
+		{Office: "elsewhere", Person: admin},
 	}
 	want := []Seat{seats[0], seats[1], {Office: "ubnd", Person: deputy}} // the author may not sign for anybody, nor anybody for the author
 	if got := p.Asked(0, seats, author, holder); !slices.Equal(got, want) {
