@@ -169,7 +169,7 @@ func (s *Server) postAccount(w http.ResponseWriter, r *http.Request, me newsroom
 		if !me.HoldsPIN() {
 			return newsroom.ErrForbidden
 		}
-		if wrong, err = s.provePassword(r, me, "pin_password"); err != nil || len(wrong) > 0 {
+		if wrong, err = s.ownPIN(r, me); err != nil || len(wrong) > 0 {
 			break
 		}
 		if r.PostFormValue("pin") != r.PostFormValue("pin_again") {
@@ -210,6 +210,19 @@ func (s *Server) postAccount(w http.ResponseWriter, r *http.Request, me newsroom
 	}
 	s.leaveFlash(w, "good", done)
 	return see(w, r, "/desk/account")
+}
+
+// ownPIN asks who may set a new PIN: for the password, and for the PIN that there is. Whoever has only got hold of the password must not
+// decide with a PIN of theirs; who has forgotten it asks an admin for the mailed link.
+func (s *Server) ownPIN(r *http.Request, me newsroom.Person) (wrong formErrors, err error) {
+	if wrong, err = s.provePassword(r, me, "pin_password"); err != nil || len(wrong) > 0 {
+		return wrong, err
+	}
+	account, err := s.Store.Account(r.Context(), me.ID)
+	if err != nil || !account.HasPIN {
+		return nil, err
+	}
+	return s.deskPIN(r, me, "pin_now")
 }
 
 // provePassword asks a signed-in person for the password once more.
@@ -273,7 +286,7 @@ func (s *Server) issueToken(w http.ResponseWriter, r *http.Request, me newsroom.
 		return s.showAccount(w, r, me, http.StatusUnprocessableEntity, "token", wrong, "")
 	}
 	if strings.Contains(strings.Join(r.PostForm["scope"], " "), string(newsroom.ScopeDecide)) {
-		found, err := s.deskPIN(r, me)
+		found, err := s.deskPIN(r, me, "pin")
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -171,5 +172,30 @@ func TestGuessesAtOnceAreCountedFirst(t *testing.T) {
 	all.Wait()
 	if got := wrong.Load(); got != 20 {
 		t.Errorf("%d guesses were checked, want 20", got)
+	}
+}
+
+// Whoever has only got hold of the password sets no PIN of their own.
+func TestANewPINNeedsThePresentOne(t *testing.T) {
+	t.Parallel()
+	d := newDeskRoom(t).peopled()
+	leader := d.as("leader")
+	set := func(now string) url.Values {
+		return url.Values{"form": {"pin"}, "pin_password": {deskPassword}, "pin_now": {now}, "pin": {"593024"}, "pin_again": {"593024"}}
+	}
+	is := func(pin string) bool {
+		ok, err := d.store.CheckPIN(t.Context(), d.people["leader"].ID, pin)
+		d.no(err)
+		return ok
+	}
+	leader.get("/desk/account").want(t, 200).has(t, `name="pin_now"`)
+	for _, now := range []string{"", "000000"} {
+		leader.post("/desk/account", set(now)).want(t, 422)
+	}
+	if !is(deskPIN) {
+		t.Fatal("the PIN was changed with the password alone")
+	}
+	if leader.post("/desk/account", set(deskPIN)).want(t, 303); !is("593024") {
+		t.Error("the PIN is not changed")
 	}
 }

@@ -211,7 +211,7 @@ func (s *Server) postMove(w http.ResponseWriter, r *http.Request, me newsroom.Pe
 		wrong.add(l, "when", "field.bad_time")
 	}
 	if request.Move.NeedsPIN(me, sit.Article.Stage) && len(wrong) == 0 {
-		if wrong, err = s.deskPIN(r, me); err != nil {
+		if wrong, err = s.deskPIN(r, me, "pin"); err != nil {
 			return err
 		}
 	}
@@ -290,35 +290,35 @@ func moveRequest(r *http.Request, articleID string, me newsroom.Person) (newsroo
 	return request, form
 }
 
-// deskPIN asks for the leader's own PIN; what is wrong with it comes back as sentences.
-func (s *Server) deskPIN(r *http.Request, me newsroom.Person) (wrong formErrors, err error) {
+// deskPIN asks for the leader's own PIN in a field; what is wrong with it comes back as sentences.
+func (s *Server) deskPIN(r *http.Request, me newsroom.Person, field string) (wrong formErrors, err error) {
 	l := s.lang(r)
 	account, err := s.Store.Account(r.Context(), me.ID)
 	if err != nil {
 		return nil, err
 	}
 	if !account.HasPIN {
-		wrong.add(l, "pin", "desk.pin_unset")
+		wrong.add(l, field, "desk.pin_unset")
 		return wrong, nil
 	}
-	pin := strings.TrimSpace(r.PostFormValue("pin"))
+	pin := strings.TrimSpace(r.PostFormValue(field))
 	if pin == "" { // nobody guesses with nothing: it costs no try
-		wrong.add(l, "pin", "decide.pin_missing")
+		wrong.add(l, field, "decide.pin_missing")
 		return wrong, nil
 	}
 	letters, err := s.Store.TryPIN(r.Context(), me.ID, s.sessionHash(r), pin)
 	s.post(r.Context(), letters...)
 	locked, ok := errors.AsType[*newsroom.LockedError](err)
 	if ok && locked.Until.IsZero() {
-		wrong.add(l, "pin", "desk.pin_shut")
+		wrong.add(l, field, "desk.pin_shut")
 		return wrong, nil
 	}
 	if ok {
-		wrong.add(l, "pin", "desk.pin_locked", "time", l.Time(locked.Until))
+		wrong.add(l, field, "desk.pin_locked", "time", l.Time(locked.Until))
 		return wrong, nil
 	}
 	if errors.Is(err, newsroom.ErrForbidden) {
-		wrong.add(l, "pin", "desk.pin_wrong")
+		wrong.add(l, field, "desk.pin_wrong")
 		return wrong, nil
 	}
 	return nil, err
