@@ -39,7 +39,7 @@ func TestTakenDownIsSaidWhereACorrectionWaits(t *testing.T) {
 	d.no(err)
 	leader.get("/desk/articles/"+id).want(t, 200).has(t, "Tạm giữ: bài đã bị gỡ sau khi bản này được duyệt").lacks(t, "có báo cáo “Không phải tôi”")
 	leader.get("/desk").want(t, 200).has(t, "Tạm giữ: bài đã bị gỡ")
-	leader.move(id, "unschedule").want(t, 303)
+	leader.move(id, "unschedule", "pin", deskPIN).want(t, 303)
 	leader.get("/desk/articles/"+id+"").want(t, 200).has(t, "Bài đang bị gỡ; bản này được duyệt thì bài hiện lại").lacks(t, "Tạm giữ")
 	d.browser().get("/duyet/"+d.newestLink(id)).want(t, 200).has(t, "Phê duyệt bản này thì bài hiện lại với bạn đọc.")
 }
