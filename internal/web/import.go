@@ -124,12 +124,20 @@ func (s *Server) getImported(w http.ResponseWriter, r *http.Request, me newsroom
 	if err != nil {
 		return err
 	}
-	l := s.lang(r)
-	page := importedPage{Import: list, Takes: list.Report.Added + list.Report.Merged, Stalled: list.State == "running" && s.Now().Sub(list.BeatAt).Seconds() > importSilence}
+	var people []importPerson
 	if list.State == "preview" {
-		if page.People, err = s.importPeople(r, list.ID); err != nil {
+		people, err = s.importPeople(r, list.ID)
+		if fresh, again := s.Store.Import(r.Context(), list.ID); err != nil && again == nil && fresh.State != "preview" {
+			list, people, err = fresh, nil, nil // taken meanwhile, and its file removed
+		}
+		if err != nil {
 			return err
 		}
+	}
+	l := s.lang(r)
+	page := importedPage{
+		Import: list, People: people, Takes: list.Report.Added + list.Report.Merged,
+		Stalled: list.State == "running" && s.Now().Sub(list.BeatAt).Seconds() > importSilence,
 	}
 	for _, e := range list.Report.Errors {
 		page.Errors = append(page.Errors, importLine{strconv.Itoa(e.Line), l.T("import." + e.Code)})
