@@ -123,14 +123,21 @@ func (c *Conn) Abort() {
 	_ = c.raw.Close()
 }
 
-// Quit ends a connection on which nothing is loaded the polite way, within two seconds.
+// Quit ends a connection on which nothing is loaded the polite way, within two seconds. It waits a moment for the relay to close its
+// side (RFC 5321 §4.1.1.10 has it do so): one that bounds the connections of a client counts this one until then.
 func (c *Conn) Quit() {
 	if c.closed || c.loaded {
 		c.Abort()
 		return
 	}
 	_ = c.raw.SetDeadline(time.Now().Add(2 * time.Second))
-	_ = c.client.Quit()
+	_, _ = c.out.WriteString("QUIT\r\n") // an error stays, and Flush returns it
+	if c.out.Flush() == nil {
+		if _, err := readReply(c.in); err == nil {
+			_ = c.raw.SetReadDeadline(time.Now().Add(time.Second / 4))
+			_, _ = c.in.ReadByte()
+		}
+	}
 	c.over()
 	_ = c.raw.Close()
 }

@@ -23,6 +23,7 @@ type pool struct {
 
 	mu      sync.Mutex
 	idle    []*Conn // the one used last is at the end
+	ending  int     // no longer idle, and perhaps not closed yet
 	reap    *time.Timer
 	failed  int       // dials that failed in a row
 	openAt  time.Time // no dial before
@@ -153,55 +154,69 @@ func (p *pool) put(c *Conn) {
 	}
 }
 
+// pop takes the idle connection that was used last. Those that have been idle for too long are closed before another is dialled.
 func (p *pool) pop() *Conn {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for len(p.idle) > 0 {
-		c := p.idle[len(p.idle)-1]
-		p.idle = p.idle[:len(p.idle)-1]
-		if time.Since(c.usedAt) < p.waits.Idle {
-			return c
-		}
-		go c.Quit()
+	last := len(p.idle) - 1
+	if last >= 0 && time.Since(p.idle[last].usedAt) < p.waits.Idle {
+		defer p.mu.Unlock()
+		c := p.idle[last]
+		p.idle = p.idle[:last]
+		return c
 	}
+	old := p.take(len(p.idle))
+	p.mu.Unlock()
+	p.end(old)
 	return nil
+}
+
+// take takes the n idle connections that were used longest ago, for end; p.mu is held.
+func (p *pool) take(n int) []*Conn {
+	old := p.idle[:n:n]
+	p.idle = p.idle[n:]
+	p.ending += n
+	return old
+}
+
+// end closes connections that were taken. Until each is closed it counts as one that is there: its seat is not given away before.
+func (p *pool) end(old []*Conn) {
+	for _, c := range old {
+		c.Quit()
+		p.mu.Lock()
+		p.ending--
+		p.mu.Unlock()
+	}
 }
 
 // sweep ends the connections that nobody has used for a while.
 func (p *pool) sweep() {
-	var old []*Conn
 	p.mu.Lock()
-	for len(p.idle) > 0 && (p.stopped || time.Since(p.idle[0].usedAt) >= p.waits.Idle) {
-		old = append(old, p.idle[0])
-		p.idle = p.idle[1:]
+	n := 0
+	for n < len(p.idle) && (p.stopped || time.Since(p.idle[n].usedAt) >= p.waits.Idle) {
+		n++
 	}
+	old := p.take(n)
 	p.reap = nil
 	if len(p.idle) > 0 {
 		p.reap = time.AfterFunc(p.waits.Idle, p.sweep)
 	}
 	p.mu.Unlock()
-	for _, c := range old {
-		c.Quit()
-	}
+	p.end(old)
 }
 
-// spare is how many connections are idle.
+// spare is how many connections are open and carry nothing.
 func (p *pool) spare() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.idle)
+	return len(p.idle) + p.ending
 }
 
 // trim ends the idle connections beyond spare, those used last stay.
 func (p *pool) trim(spare int) {
 	p.mu.Lock()
-	n := max(0, len(p.idle)-spare)
-	old := p.idle[:n:n]
-	p.idle = p.idle[n:]
+	old := p.take(max(0, len(p.idle)-spare))
 	p.mu.Unlock()
-	for _, c := range old {
-		c.Quit()
-	}
+	p.end(old)
 }
 
 // stop ends the idle connections; those in use end when they are put back.
