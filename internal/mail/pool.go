@@ -24,6 +24,7 @@ type pool struct {
 	mu      sync.Mutex
 	idle    []*Conn // the one used last is at the end
 	ending  int     // no longer idle, and perhaps not closed yet
+	ended   chan struct{}
 	reap    *time.Timer
 	failed  int       // dials that failed in a row
 	openAt  time.Time // no dial before
@@ -89,9 +90,20 @@ func (p *pool) dismiss(helper bool) bool {
 // get returns an idle connection or dials. After failures it waits first, longer each time, for everybody together:
 // a relay that is away is not stormed. Its error is a *StepError, or ctx's.
 func (p *pool) get(ctx context.Context) (conn *Conn, reused bool, err error) {
-	if c := p.pop(); c != nil {
-		p.reach.reached(ctx)
-		return c, true, nil
+	for {
+		c, ended := p.pop()
+		if c != nil {
+			p.reach.reached(ctx)
+			return c, true, nil
+		}
+		if ended == nil {
+			break
+		}
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return nil, false, context.Cause(ctx)
+		}
 	}
 	p.mu.Lock()
 	pause := time.Until(p.openAt)
@@ -154,37 +166,45 @@ func (p *pool) put(c *Conn) {
 	}
 }
 
-// pop takes the idle connection that was used last. Those that have been idle for too long are closed before another is dialled.
-func (p *pool) pop() *Conn {
+// pop takes the idle connection that was used last. Where there is none and some are being closed, ended says when they are: who has a
+// seat dials then, so that there are never more connections than seats.
+func (p *pool) pop() (c *Conn, ended <-chan struct{}) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	last := len(p.idle) - 1
-	if last >= 0 && time.Since(p.idle[last].usedAt) < p.waits.Idle {
-		defer p.mu.Unlock()
-		c := p.idle[last]
-		p.idle = p.idle[:last]
-		return c
+	if last < 0 {
+		return nil, p.ended
 	}
-	old := p.take(len(p.idle))
-	p.mu.Unlock()
-	p.end(old)
-	return nil
+	if c = p.idle[last]; time.Since(c.usedAt) < p.waits.Idle {
+		p.idle = p.idle[:last]
+		return c, nil
+	}
+	go p.end(p.take(len(p.idle)))
+	return nil, p.ended
 }
 
 // take takes the n idle connections that were used longest ago, for end; p.mu is held.
 func (p *pool) take(n int) []*Conn {
 	old := p.idle[:n:n]
 	p.idle = p.idle[n:]
-	p.ending += n
+	if p.ending += n; n > 0 && p.ended == nil {
+		p.ended = make(chan struct{})
+	}
 	return old
 }
 
-// end closes connections that were taken. Until each is closed it counts as one that is there: its seat is not given away before.
+// end closes connections that were taken. Until all are closed they count: no seat is given away for them, and none takes their place.
 func (p *pool) end(old []*Conn) {
+	var all sync.WaitGroup
 	for _, c := range old {
-		c.Quit()
-		p.mu.Lock()
-		p.ending--
-		p.mu.Unlock()
+		all.Go(c.Quit)
+	}
+	all.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ending -= len(old); p.ending == 0 && p.ended != nil {
+		close(p.ended)
+		p.ended = nil
 	}
 }
 

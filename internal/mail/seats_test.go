@@ -224,3 +224,55 @@ func TestTheLedgerIsAskedForSeatsNowAndThen(t *testing.T) {
 		})
 	}
 }
+
+// Whoever has a seat dials when the connections that are being closed for it are closed, and one that is closing is still counted.
+func TestNobodyDialsBesideAConnectionThatEnds(t *testing.T) {
+	t.Parallel()
+	bye := make(chan struct{})
+	b := setup(t, func(o *smtpfake.Options, _ *Options) {
+		o.Script = func(s smtpfake.Step) smtpfake.Action {
+			if s.Stage == smtpfake.QUIT {
+				<-bye
+			}
+			return smtpfake.Action{}
+		}
+	})
+	p := b.bulk
+	connect := func() (reused bool) {
+		t.Helper()
+		if err := p.sit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		conn, reused, err := p.get(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.put(conn)
+		p.leave(false)
+		return reused
+	}
+	if connect() {
+		t.Fatal("the first connection is no new one")
+	}
+	var both sync.WaitGroup
+	both.Go(func() { p.trim(0) })
+	await(t, func() bool { return b.relay.Stages()[smtpfake.QUIT] == 1 })
+	if n := p.spare(); n != 1 {
+		t.Errorf("%d connections count while one ends", n)
+	}
+	both.Go(func() {
+		if connect() {
+			t.Error("a connection was used that ends")
+		}
+	})
+	await(t, func() bool { return p.seats.over("", 0) })
+	time.Sleep(20 * time.Millisecond)
+	if opened, _ := b.relay.Connections(); opened != 1 {
+		t.Errorf("%d connections, the first has not ended", opened)
+	}
+	close(bye)
+	both.Wait()
+	if opened, open := b.relay.Connections(); opened != 2 || open != 1 || p.spare() != 1 {
+		t.Errorf("%d opened, %d open, %d idle", opened, open, p.spare())
+	}
+}
