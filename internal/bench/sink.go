@@ -258,14 +258,17 @@ func (c *sinkSession) data() error {
 		}
 		there, _ := c.in.Peek(c.in.Buffered())
 		// The mark may have begun in what was swallowed before.
-		edge := append(last[:], there[:min(len(there), len(end)-1)]...)
-		if i := bytes.Index(edge, []byte(end)); i >= 0 {
+		var edge [2*len(end) - 1]byte
+		n := copy(edge[:], last[:])
+		n += copy(edge[n:], there)
+		if i := bytes.Index(edge[:n], []byte(end)); i >= 0 {
 			return c.swallow(i) // i octets of there belong to it, since last is as long as the mark
 		}
 		if i := bytes.Index(there, []byte(end)); i >= 0 {
 			return c.swallow(i + len(end))
 		}
-		copy(last[:], append(last[:], there...)[len(there):])
+		kept := copy(last[:], last[min(len(there), len(end)):])
+		copy(last[kept:], there[max(0, len(there)-len(end)):])
 		if err := c.swallow(len(there)); err != nil {
 			return err
 		}
