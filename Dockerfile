@@ -6,6 +6,12 @@ RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /toasoan ./cmd/toasoan
 
+# The same with PostgreSQL's client programs, for backup and restore: docker compose run --rm tools …
+FROM postgres:15.18-bookworm AS tools
+COPY --from=build /toasoan /usr/local/bin/toasoan
+USER postgres
+ENTRYPOINT ["/usr/local/bin/toasoan"]
+
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /toasoan /toasoan
 USER nonroot

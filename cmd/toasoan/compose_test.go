@@ -16,7 +16,8 @@ import (
 
 func composed(t *testing.T) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{filepath.Join("..", "..", "docker-compose.yml")}, cli.WithWorkingDirectory(filepath.Join("..", "..")))
+	options, err := cli.NewProjectOptions([]string{filepath.Join("..", "..", "docker-compose.yml")}, cli.WithWorkingDirectory(filepath.Join("..", "..")),
+		cli.WithProfiles([]string{"tools"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func composed(t *testing.T) *types.Project {
 func TestComposeSettings(t *testing.T) {
 	t.Parallel()
 	project := composed(t)
-	for _, name := range []string{"migrate", "web", "worker", "consumers"} {
+	for _, name := range []string{"migrate", "web", "worker", "consumers", "tools"} {
 		service, err := project.GetService(name)
 		if err != nil {
 			t.Fatal(err)
@@ -55,7 +56,7 @@ func TestComposeSettings(t *testing.T) {
 			}
 			env[plain] = map[string]string{
 				"keys": "1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "database_url": "postgres://a@postgres/toasoan",
-				"owner_url": "postgres://o@postgres/toasoan", "nats_url": "nats://nats:4222",
+				"owner_url": "postgres://o@postgres/toasoan", "nats_url": "nats://nats:4222", "backup_passphrase": "twelve or more",
 			}[secret]
 		}
 		var out bytes.Buffer
@@ -68,9 +69,13 @@ func TestComposeSettings(t *testing.T) {
 			"migrate": {"DATABASE_URL", "TEMPORAL_ADDRESS"}, "web": {"DATABASE_URL", "NATS_URL", "TEMPORAL_ADDRESS", "TOASOAN_SECRET"},
 			"worker":    {"DATABASE_URL", "NATS_URL", "TEMPORAL_ADDRESS", "SMTP_URL", "TOASOAN_SECRET"},
 			"consumers": {"DATABASE_URL", "NATS_URL", "TEMPORAL_ADDRESS", "TOASOAN_SECRET"},
+			"tools":     {"DATABASE_URL", "NATS_URL", "TEMPORAL_ADDRESS", "TOASOAN_SECRET"},
 		}[name]
 		if err := c.Need(needs...); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+		if name == "tools" && (checkPassphrase(c) != nil || c.MigrateURL != env["MIGRATE_DATABASE_URL"]) {
+			t.Error("tools: backup and restore want a passphrase and the owner's role")
 		}
 		if !slices.ContainsFunc(commands(), func(c command) bool { return c.name == service.Command[0] }) {
 			t.Errorf("%s: runs %q, which is no command", name, service.Command)

@@ -6,6 +6,10 @@ mkdir -p secrets
 for name in postgres_password owner_password app_password temporal_password nats_password; do
   [ -e "secrets/$name" ] || openssl rand -hex 24 > "secrets/$name"
 done
+if [ ! -e secrets/backup_passphrase ]; then
+  openssl rand -hex 16 > secrets/backup_passphrase
+  echo "Backups open with this passphrase alone; write it down and keep it elsewhere: $(cat secrets/backup_passphrase)"
+fi
 [ -e secrets/keys ] || echo "1:$(openssl rand -base64 32)" > secrets/keys
 echo "postgres://toasoan_app:$(cat secrets/app_password)@postgres:5432/toasoan?sslmode=disable" > secrets/database_url
 echo "postgres://toasoan_owner:$(cat secrets/owner_password)@postgres:5432/toasoan?sslmode=disable" > secrets/owner_url
