@@ -145,7 +145,7 @@ func broken(err error) bool {
 // Retry says when a mail that was refused for now is offered again.
 type Retry struct {
 	Waits []time.Duration // after the first, second … refusal; the last one repeats
-	Stop  time.Duration   // from the first refusal: offered no more
+	Stop  time.Duration   // all waits together; an issue that is held meanwhile costs no mail its tries
 }
 
 // DefaultRetry is 5 and 15 minutes, 1, 4, 12 hours, then daily, 72 hours in all.
