@@ -130,8 +130,8 @@ const (
 
 // Subscribe takes a citizen's request and writes the letter with the confirmation link; nothing else changes before that is
 // pressed, so that nobody can change another's lists. It answers the same whether the address is known or not; the id is for the
-// workflow only, "" where there is nothing to follow (an address that wants no mail of any kind). *newsroom.InvalidError when
-// the form is wrong.
+// workflow only, "" where there is nothing to follow: its reader called our mail spam, or the office writes there no more. An address
+// that servers refused is asked, since it may work again. *newsroom.InvalidError when the form is wrong.
 func (s *Store) Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id string, err error) {
 	if r, err = s.cleanSubscribe(ctx, r); err != nil {
 		return "", err
@@ -139,7 +139,7 @@ func (s *Store) Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id 
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		now, key := s.now().UTC(), strings.ToLower(r.Email)
 		mac := s.emailMAC(key)
-		if why, err := s.why(ctx, tx, mac, false); err != nil || why != "" {
+		if why, err := s.held(ctx, tx, mac); err != nil || why != "" {
 			id = ""
 			return err
 		}
@@ -218,6 +218,10 @@ func (s *Store) SetPreferences(ctx context.Context, token string, lists []newsro
 		if locked.State != newsroom.SubscriberConfirmed {
 			return newsroom.ErrForbidden
 		}
+		before, err := s.whole(ctx, tx, locked) // under the lock: a list that was confirmed meanwhile has mails to stop too
+		if err != nil {
+			return err
+		}
 		now := s.now().UTC()
 		if _, err := tx.Exec(ctx, sqlLeaveLists, args{"id": u.ID, "keep": ids}); err != nil {
 			return err
@@ -229,7 +233,7 @@ func (s *Store) SetPreferences(ctx context.Context, token string, lists []newsro
 			}
 		}
 		var left []string
-		for _, l := range u.Lists {
+		for _, l := range before.Lists {
 			if !slices.Contains(ids, l.Section) {
 				left = append(left, l.Section)
 			}

@@ -13,7 +13,7 @@ import (
 )
 
 // pending is what an address has asked for and nobody has confirmed yet. A request renews those before it whose links still worked, so
-// that one link stands for all of them: each section once, as it was asked for last.
+// that one link stands for all of them: each section once, as it was asked for last. Leaving everything ends them, leaving a list does not.
 type pending struct {
 	lists  []newsroom.Subscription
 	name   string // as it was typed last, "" never
@@ -23,7 +23,8 @@ type pending struct {
 
 const sqlOpenRequests = `
 	SELECT at, detail FROM consents WHERE subscriber_id = @subscriber AND act = 'requested'
-	  AND id > coalesce((SELECT max(id) FROM consents WHERE subscriber_id = @subscriber AND act IN ('confirmed', 'left', 'erased')), 0)
+	  AND id > coalesce((SELECT max(id) FROM consents WHERE subscriber_id = @subscriber
+	    AND (act IN ('confirmed', 'erased') OR (act = 'left' AND detail->>'all' = 'true'))), 0)
 	ORDER BY id`
 
 // pending returns what u has asked for and not confirmed yet. done: there is nothing to confirm any more.
@@ -47,7 +48,7 @@ func (s *Store) pending(ctx context.Context, q querier, u sub) (p pending, done 
 		return p, false, fmt.Errorf("requests of subscriber %s: %w", u.ID, err)
 	case p.at.IsZero() && u.State == newsroom.SubscriberConfirmed:
 		return p, true, nil
-	case s.now().Sub(p.at) > newsroom.ConfirmLife:
+	case s.now().After(p.until(u)):
 		return p, false, newsroom.ErrNotFound
 	}
 	return p, false, nil
@@ -93,7 +94,7 @@ func (p pending) localeOf(u sub) string {
 }
 
 // Confirmation looks what a confirmation link stands for, changing nothing. newsroom.ErrNotFound for a link that is unknown or older
-// than ConfirmLife.
+// than its mail said.
 func (s *Store) Confirmation(ctx context.Context, token string) (c newsroom.Confirmation, err error) {
 	found, err := scanSub(s.db.QueryRow(ctx, sqlSubByConfirm, args{"hash": hashToken(token)}))
 	if err != nil {
@@ -104,6 +105,9 @@ func (s *Store) Confirmation(ctx context.Context, token string) (c newsroom.Conf
 		return c, fmt.Errorf("confirmation: %w", err)
 	}
 	if c.Subscriber, err = s.whole(ctx, s.db, found); err != nil {
+		return c, err
+	}
+	if c.Blocked, err = s.held(ctx, s.db, found.mac); err != nil {
 		return c, err
 	}
 	c.Done, c.Before = done, c.Lists
@@ -148,7 +152,7 @@ const sqlWant = `
 	  changed_at = CASE subscriptions.cadence WHEN excluded.cadence THEN subscriptions.changed_at ELSE excluded.changed_at END`
 
 // Confirm carries out what a confirmation link stands for, on record with proof: what Confirmation shows. A second press changes
-// nothing and answers the same. newsroom.ErrNotFound as for Confirmation.
+// nothing and answers the same. Blocks that it disproves are lifted and named on record. newsroom.ErrNotFound as for Confirmation.
 func (s *Store) Confirm(ctx context.Context, token string, proof newsroom.Proof) (id string, err error) {
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		u, err := scanSub(tx.QueryRow(ctx, sqlLockSubConfirm, args{"hash": hashToken(token)}))
@@ -169,11 +173,15 @@ func (s *Store) Confirm(ctx context.Context, token string, proof newsroom.Proof)
 				return err
 			}
 		}
-		// Who proves again that the address works and wants mail is free of what stood against it.
-		if _, err := tx.Exec(ctx, sqlUnsuppress, args{"mac": u.mac}); err != nil {
+		lifted, err := s.lift(ctx, tx, u)
+		if err != nil {
 			return err
 		}
-		_, err = s.consented(ctx, tx, u.ID, actConfirmed, now, proof, ofLists(p.lists))
+		about := ofLists(p.lists)
+		if len(lifted) > 0 {
+			about["lifted"] = lifted
+		}
+		_, err = s.consented(ctx, tx, u.ID, actConfirmed, now, proof, about)
 		return err
 	})
 	if err != nil {

@@ -144,7 +144,10 @@ func TestAskingAgainDoesNotStopTheClock(t *testing.T) {
 	if n, err := h.EraseLeft(ctx, 10); err != nil || n != 0 {
 		t.Fatalf("erased %d too early, %v", n, err)
 	}
-	h.later(time.Second)
+	h.later(2 * time.Second)
+	if said := h.shown(gone); !strings.Contains(said, newsroom.ErrNotFound.Error()) { // as its letter said, also where nobody has swept yet
+		t.Errorf("after the time in the letter the link shows %s", said)
+	}
 	if n, err := h.EraseLeft(ctx, 10); err != nil || n != 1 {
 		t.Errorf("erased %d, %v", n, err)
 	}

@@ -182,7 +182,10 @@ func (s *Store) SubscriberStanding(ctx context.Context, id string) (st newsroom.
 	return st, nil
 }
 
-const sqlRemindSub = `UPDATE subscribers SET reminded_at = @at WHERE id = @id AND state = 'requested' AND reminded_at IS NULL`
+// Where the letter was refused for good, the reminder would be too.
+const sqlRemindSub = `
+	UPDATE subscribers SET reminded_at = @at WHERE id = @id AND state = 'requested' AND reminded_at IS NULL
+	  AND NOT EXISTS (SELECT FROM letters WHERE id = @asked AND state = 'hard')`
 
 // RemindSubscriber writes the one reminder to somebody who has not pressed the confirmation link yet, while it still works.
 // A repeat writes nothing.
@@ -193,7 +196,7 @@ func (s *Store) RemindSubscriber(ctx context.Context, id string) error {
 		if err != nil || kind != actRequested || now.Sub(at) >= newsroom.ConfirmLife {
 			return ignoreNotFound(err)
 		}
-		tag, err := tx.Exec(ctx, sqlRemindSub, args{"id": id, "at": now})
+		tag, err := tx.Exec(ctx, sqlRemindSub, args{"id": id, "at": now, "asked": fmt.Sprintf("%s/%s/%d", newsroom.LetterConfirm, id, act)})
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}

@@ -236,9 +236,9 @@ func (s *Store) eachBatch(ctx context.Context, list io.Reader, fallback []string
 }
 
 // What stands in the way of each address, by its place in the batch: suppression, else state of the subscriber, and whether
-// all its lists are there already.
+// all its lists are there already. Whoever left has left also where anybody has asked in their name since.
 const sqlClassify = `
-	SELECT i.nr::int, coalesce(b.why, ''), coalesce(s.state, ''),
+	SELECT i.nr::int, coalesce(b.why, ''), CASE WHEN s.state = 'requested' AND s.left_at IS NOT NULL THEN 'left' ELSE coalesce(s.state, '') END,
 	  s.id IS NOT NULL AND NOT EXISTS (SELECT FROM unnest(string_to_array(i.sections, ' ')) AS w (id)
 	    WHERE NOT EXISTS (SELECT FROM subscriptions l WHERE l.subscriber_id = s.id AND l.section_id = w.id))
 	FROM unnest(@keys::text[], @macs::bytea[], @sections::text[]) WITH ORDINALITY AS i (key, mac, sections, nr)
@@ -299,7 +299,7 @@ const (
 	  AS i (id, email, key, mac, name, consent, confirm, prefs)
 	ON CONFLICT (email_key) WHERE email_key <> '' DO UPDATE SET state = 'confirmed', confirmed_at = coalesce(subscribers.confirmed_at, excluded.confirmed_at),
 	  left_at = NULL, name = CASE WHEN subscribers.name = '' THEN excluded.name ELSE subscribers.name END
-	  WHERE subscribers.state IN ('requested', 'confirmed')`
+	  WHERE subscribers.state = 'confirmed' OR (subscribers.state = 'requested' AND subscribers.left_at IS NULL)`
 	sqlTakeLists = `
 	INSERT INTO subscriptions (subscriber_id, section_id, cadence, since, changed_at)
 	SELECT s.id, i.section, i.cadence, i.since, i.since

@@ -30,7 +30,7 @@ const sqlLeaving = `
 	  SELECT l.section_id = ANY (m.lists) AND m.cadence IN ('', l.cadence) AS of_it
 	  FROM mail m JOIN subscriptions l ON l.subscriber_id = m.subscriber_id)
 	SELECT m.subscriber_id, CASE WHEN cardinality(m.lists) = 1 AND m.kind <> 'digest' THEN m.lists[1] ELSE '' END, m.cadence, m.lists,
-	  coalesce(s.state, 'erased'), EXISTS (SELECT FROM own WHERE of_it), (SELECT count(*)::int FROM own WHERE NOT of_it)
+	  coalesce(s.state, 'erased'), coalesce(s.locale, ''), EXISTS (SELECT FROM own WHERE of_it), (SELECT count(*)::int FROM own WHERE NOT of_it)
 	FROM mail m LEFT JOIN subscribers s ON s.id = m.subscriber_id`
 
 // sealChars of a derived token prove a leave link: 132 bits.
@@ -69,7 +69,7 @@ func (s *Store) Leaving(ctx context.Context, token string) (l newsroom.Leaving, 
 
 func (s *Store) leavingMail(ctx context.Context, issueID, subscriberID string) (l newsroom.Leaving, err error) {
 	err = s.db.QueryRow(ctx, sqlLeaving, args{"issue": issueID, "subscriber": subscriberID}).
-		Scan(&l.SubscriberID, &l.Section, &l.Cadence, &l.Lists, &l.State, &l.Still, &l.Rest)
+		Scan(&l.SubscriberID, &l.Section, &l.Cadence, &l.Lists, &l.State, &l.Locale, &l.Still, &l.Rest)
 	if err != nil {
 		return l, fmt.Errorf("leave link: %w", notFound(err))
 	}
