@@ -172,7 +172,7 @@ func (s *Store) toSubscriber(ctx context.Context, q querier, l letterRow, v *new
 			v.Cadences = append(v.Cadences, l.Cadence)
 		}
 		v.At, v.Until, v.Locale, v.Known = &p.at, new(p.until(u)), p.localeOf(u), u.State == newsroom.SubscriberConfirmed
-		v.Link = s.base + "/xac-nhan/" + s.keys.Token(PurposeConfirm, u.ID, u.version)
+		v.Link = s.base + "/xac-nhan/" + s.confirmLink(u, p)
 	case newsroom.LetterLeft:
 		v.At = &l.date
 		v.Link = s.base + "/dang-ky"

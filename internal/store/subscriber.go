@@ -21,15 +21,16 @@ type sub struct {
 	newsroom.Subscriber
 	mac     []byte
 	version int
+	confirm []byte // hash of the newest confirmation link's token
 }
 
 func scanSub(row pgx.Row) (u sub, err error) {
-	err = row.Scan(&u.ID, &u.Email, &u.Name, &u.Locale, &u.State, &u.Source, &u.RequestedAt, &u.ConfirmedAt, &u.LeftAt, &u.mac, &u.version)
+	err = row.Scan(&u.ID, &u.Email, &u.Name, &u.Locale, &u.State, &u.Source, &u.RequestedAt, &u.ConfirmedAt, &u.LeftAt, &u.mac, &u.version, &u.confirm)
 	return u, notFound(err)
 }
 
 const (
-	sqlSubs           = `SELECT ` + subscriberColumns + `, s.email_mac, s.key_version FROM subscribers s `
+	sqlSubs           = `SELECT ` + subscriberColumns + `, s.email_mac, s.key_version, s.confirm_hash FROM subscribers s `
 	sqlSubByID        = sqlSubs + `WHERE s.id = @id`
 	sqlSubByKey       = sqlSubs + `WHERE s.email_key = @key AND s.email_key <> '' FOR UPDATE`
 	sqlSubByPrefs     = sqlSubs + `WHERE s.prefs_hash = @hash`
@@ -151,6 +152,9 @@ func (s *Store) Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id 
 		if err != nil {
 			return err
 		}
+		if err := s.renewConfirm(ctx, tx, id, act); err != nil {
+			return err
+		}
 		return s.writeLetter(ctx, tx, letter{
 			ID: fmt.Sprintf("%s/%s/%d", newsroom.LetterConfirm, id, act), Kind: newsroom.LetterConfirm, SubscriberID: id,
 		}, nil)
@@ -161,8 +165,21 @@ func (s *Store) Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id 
 	return id, nil
 }
 
-// askFor finds or makes the row of an address that asks.
+// askFor finds or makes the row of an address that asks. Whose data are to be erased by now is asked as somebody new: by their own link
+// they could confirm nothing any more.
 func (s *Store) askFor(ctx context.Context, tx pgx.Tx, r newsroom.SubscribeRequest, key string, mac []byte, now time.Time) (string, error) {
+	id, err := s.askOf(ctx, tx, r, key, mac, now)
+	if err != nil {
+		return "", err
+	}
+	erased, err := s.eraseLeft(ctx, tx, id, now.Add(-leftLife))
+	if err != nil || !erased {
+		return id, err
+	}
+	return s.askOf(ctx, tx, r, key, mac, now)
+}
+
+func (s *Store) askOf(ctx context.Context, tx pgx.Tx, r newsroom.SubscribeRequest, key string, mac []byte, now time.Time) (string, error) {
 	id, version := newsroom.NewID(), s.keys.Version()
 	tag, err := tx.Exec(ctx, sqlInsertSub, args{
 		"id": id, "email": r.Email, "key": key, "mac": mac, "name": r.Name, "locale": r.Locale, "at": now, "version": version,

@@ -121,7 +121,7 @@ func TestHeldAddressIsNotAsked(t *testing.T) {
 		t.Errorf("the letter is %s", lease.State)
 	}
 	h.pressed(who)
-	c, err := h.Confirmation(ctx, h.keys.Token(PurposeConfirm, who, 1))
+	c, err := h.Confirmation(ctx, h.confirmation(who))
 	if err != nil || !c.Done || c.Blocked != suppressedAdmin || h.blocked(who) != suppressedAdmin {
 		t.Errorf("the press lifted the office's block: %+v, %v", c, err)
 	}

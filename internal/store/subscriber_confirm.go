@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,10 +21,11 @@ type pending struct {
 	name   string // as it was typed last, "" never
 	locale string
 	at     time.Time // of the newest request
+	first  int64     // number of the oldest request, by which their link is known
 }
 
 const sqlOpenRequests = `
-	SELECT at, detail FROM consents WHERE subscriber_id = @subscriber AND act = 'requested'
+	SELECT id, at, detail FROM consents WHERE subscriber_id = @subscriber AND act = 'requested'
 	  AND id > coalesce((SELECT max(id) FROM consents WHERE subscriber_id = @subscriber
 	    AND (act IN ('confirmed', 'erased') OR (act = 'left' AND detail->>'all' = 'true'))), 0)
 	ORDER BY id`
@@ -30,15 +33,19 @@ const sqlOpenRequests = `
 // pending returns what u has asked for and not confirmed yet. done: there is nothing to confirm any more.
 func (s *Store) pending(ctx context.Context, q querier, u sub) (p pending, done bool, err error) {
 	rows, _ := q.Query(ctx, sqlOpenRequests, args{"subscriber": u.ID})
+	var act int64
 	var at time.Time
 	var detail []byte
-	_, err = pgx.ForEachRow(rows, []any{&at, &detail}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&act, &at, &detail}, func() error {
 		var want asked
 		if err := json.Unmarshal(detail, &want); err != nil {
 			return err
 		}
 		if at.Sub(p.at) > newsroom.ConfirmLife {
 			p = pending{}
+		}
+		if p.first == 0 {
+			p.first = act
 		}
 		p.add(want, at)
 		return nil
@@ -66,6 +73,37 @@ func (p *pending) add(want asked, at time.Time) {
 	if want.Locale != "" {
 		p.locale = want.Locale
 	}
+}
+
+const sqlRenewConfirm = `UPDATE subscribers SET confirm_hash = @hash WHERE id = @id`
+
+// confirmToken is the token of the link that stands for the requests from act first on. Each such link is another one: whoever keeps an
+// old mail cannot press what somebody asks for later.
+func (s *Store) confirmToken(u sub, first int64) string {
+	return s.keys.Token(PurposeConfirm, u.ID+"-"+strconv.FormatInt(first, 10), u.version)
+}
+
+// confirmLink is the token of p's link. A link of before each had its own stands until the next request that begins anew.
+func (s *Store) confirmLink(u sub, p pending) string {
+	token := s.confirmToken(u, p.first)
+	if !bytes.Equal(hashToken(token), u.confirm) {
+		return s.keys.Token(PurposeConfirm, u.ID, u.version)
+	}
+	return token
+}
+
+// renewConfirm makes the link of request act the one that works, unless it adds to requests whose link works still.
+func (s *Store) renewConfirm(ctx context.Context, tx pgx.Tx, id string, act int64) error {
+	u, err := scanSub(tx.QueryRow(ctx, sqlSubByID, args{"id": id}))
+	if err != nil {
+		return err
+	}
+	p, _, err := s.pending(ctx, tx, u)
+	if err != nil || p.first != act {
+		return err
+	}
+	_, err = tx.Exec(ctx, sqlRenewConfirm, args{"id": id, "hash": hashToken(s.confirmToken(u, act))})
+	return err
 }
 
 // until is when the link of p stops working: after its life, or when the data of somebody who had left are erased.

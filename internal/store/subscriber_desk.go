@@ -259,7 +259,11 @@ func (s *Store) EraseLeft(ctx context.Context, limit int) (n int, err error) {
 		return 0, fmt.Errorf("list who left: %w", err)
 	}
 	for _, id := range ids {
-		erased, err := s.eraseLeft(ctx, id, before)
+		var erased bool
+		err := s.tx(ctx, func(tx pgx.Tx) (err error) {
+			erased, err = s.eraseLeft(ctx, tx, id, before)
+			return err
+		})
 		if err != nil {
 			return n, fmt.Errorf("erase subscriber %s: %w", id, err)
 		}
@@ -271,14 +275,10 @@ func (s *Store) EraseLeft(ctx context.Context, limit int) (n int, err error) {
 }
 
 // eraseLeft erases somebody who left before, unless they have come back since they were listed.
-func (s *Store) eraseLeft(ctx context.Context, id string, before time.Time) (erased bool, err error) {
-	err = s.tx(ctx, func(tx pgx.Tx) error {
-		u, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": id}))
-		erased = err == nil && u.LeftAt != nil && !u.LeftAt.After(before) && u.State != newsroom.SubscriberErased
-		if !erased {
-			return ignoreNotFound(err)
-		}
-		return s.erase(ctx, tx, id, newsroom.Proof{Source: "clock"})
-	})
-	return erased, err
+func (s *Store) eraseLeft(ctx context.Context, tx pgx.Tx, id string, before time.Time) (erased bool, err error) {
+	u, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": id}))
+	if err != nil || u.LeftAt == nil || u.LeftAt.After(before) || u.State == newsroom.SubscriberErased {
+		return false, ignoreNotFound(err)
+	}
+	return true, s.erase(ctx, tx, id, newsroom.Proof{Source: "clock"})
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func TestLeavingOneListKeepsWhatWaits(t *testing.T) {
 	if err := h.leaveLists(t.Context(), id, []string{"kinh-te"}, "", newsroom.Proof{}); err != nil {
 		t.Fatal(err)
 	}
-	c, err := h.Confirmation(t.Context(), h.keys.Token(PurposeConfirm, id, 1))
+	c, err := h.Confirmation(t.Context(), h.confirmation(id))
 	if err != nil || c.Done || newsroom.ListsCell(c.Lists) != "thong-bao:daily van-hoa:instant" {
 		t.Errorf("the link shows done=%t %v, %v", c.Done, c.Lists, err)
 	}
@@ -57,5 +58,68 @@ func TestListDoesNotTakeBackWhoLeftAndWasAskedFor(t *testing.T) {
 	u, err := h.Subscriber(ctx, id)
 	if err != nil || u.State != newsroom.SubscriberRequested || u.LeftAt == nil || len(u.Lists) != 0 {
 		t.Errorf("the list made it %+v, %v", u, err)
+	}
+}
+
+// Whoever keeps an old confirmation letter, or has read one, cannot press what is asked for later.
+func TestOldConfirmationLinkPressesNothingNew(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	ctx := t.Context()
+	id := h.wish("binh@example.vn", "", "vi", newsroom.CadenceDaily, "kinh-te")
+	link := func() string {
+		t.Helper()
+		v, err := h.LetterView(ctx, h.text(`SELECT id FROM letters WHERE kind = 'confirm_subscription' ORDER BY created_at DESC, id DESC LIMIT 1`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Link[strings.LastIndexByte(v.Link, '/')+1:]
+	}
+	old := link()
+	h.later(time.Hour)
+	h.wish("binh@example.vn", "", "vi", newsroom.CadenceDaily, "kinh-te")
+	if link() != old {
+		t.Error("a request that adds to another has a link of its own")
+	}
+	for range 2 {
+		if _, err := h.Confirm(ctx, old, newsroom.Proof{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.later(30 * 24 * time.Hour)
+	h.wish("binh@example.vn", "", "vi", newsroom.CadenceInstant, "thong-bao") // anybody may
+	if _, err := h.Confirm(ctx, old, newsroom.Proof{}); !errors.Is(err, newsroom.ErrNotFound) {
+		t.Errorf("the old link confirms what a stranger asked for: %v", err)
+	}
+	if _, err := h.Confirm(ctx, link(), newsroom.Proof{}); err != nil {
+		t.Errorf("the new link: %v", err)
+	}
+	// What was mailed before each request had its own link works on.
+	h.later(30 * 24 * time.Hour)
+	h.wish("binh@example.vn", "", "vi", newsroom.CadenceWeekly, "thong-bao")
+	h.exec(`UPDATE subscribers SET confirm_hash = $1`, hashToken(h.keys.Token(PurposeConfirm, id, 1)))
+	if _, err := h.Confirm(ctx, link(), newsroom.Proof{}); err != nil {
+		t.Errorf("a link of before: %v", err)
+	}
+}
+
+// Whose data are to be erased today, and are not yet, is asked as somebody new: the letter has a link that works.
+func TestAskingAfterTheClockBeforeTheSweep(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	old := h.subscribe("binh@example.vn", "kinh-te")
+	if _, err := h.LeaveAll(t.Context(), h.keys.Token(PurposePrefs, old, 1), newsroom.Proof{}); err != nil {
+		t.Fatal(err)
+	}
+	h.later(14*24*time.Hour + time.Hour)
+	id := h.wish("binh@example.vn", "", "vi", newsroom.CadenceDaily, "kinh-te")
+	if u, err := h.Subscriber(t.Context(), old); err != nil || u.State != newsroom.SubscriberErased || id == old {
+		t.Errorf("asked as %s, the old row is %+v, %v", id, u, err)
+	}
+	if _, lease := h.optIn(id); lease.State != newsroom.DeliveryClaimed {
+		t.Errorf("the letter is %s", lease.State)
+	}
+	if did := h.pressed(id); !strings.HasSuffix(did, "kinh-te:daily") {
+		t.Errorf("the press did %s", did)
 	}
 }
