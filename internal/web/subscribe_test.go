@@ -31,13 +31,31 @@ type testRuns struct {
 	Dispatch
 	mu       sync.Mutex
 	followed []string
+	stuck    chan struct{} // nobody is told before it is closed
 }
 
 func (d *testRuns) Subscribed(_ context.Context, id string) error {
+	if d.stuck != nil {
+		<-d.stuck
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.followed = append(d.followed, id)
 	return nil
+}
+
+// heard waits a while until so many changes were followed, the form's after its answer, and says how many were.
+func (d *testRuns) heard(most int) (n int) {
+	for range 1000 {
+		d.mu.Lock()
+		n = len(d.followed)
+		d.mu.Unlock()
+		if n >= most {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return n
 }
 
 func (d *testRuns) SubscriberChanged(context.Context, string) error { return nil }
@@ -138,8 +156,8 @@ func TestSubscribeToLeave(t *testing.T) {
 	if n.id("binh@example.vn") != "" {
 		t.Error("the address is still there")
 	}
-	if len(n.runs.followed) < 5 {
-		t.Errorf("%d changes were followed", len(n.runs.followed))
+	if heard := n.runs.heard(5); heard < 5 {
+		t.Errorf("%d changes were followed", heard)
 	}
 }
 
@@ -403,4 +421,33 @@ func (l lockedWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(p)
+}
+
+// How long the answer takes tells nobody whether somebody is asked: it does not wait for the workflows.
+func TestTheAnswerDoesNotWaitForTheWorkflows(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	n.runs.stuck = make(chan struct{})
+	n.post("/dang-ky", subscribeForm("binh@example.vn", "kinh-te"), http.StatusOK)
+	close(n.runs.stuck)
+	if n.runs.heard(1) != 1 {
+		t.Error("the request is not followed after the answer")
+	}
+}
+
+// Nobody has letters sent to one address day after day.
+func TestOneAddressIsNotAskedForEver(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	n.clock.forward(subscribesMonth - n.clock.now().Sub(n.clock.now().Truncate(subscribesMonth))) // a window begins
+	for range 20 {
+		for range subscribesPerAddress + 1 {
+			n.post("/dang-ky", subscribeForm("victim@example.vn", "kinh-te"), http.StatusOK)
+		}
+		n.clock.forward(24 * time.Hour)
+	}
+	var letters int
+	if n.scan(`SELECT count(*) FROM letters`, &letters); letters != subscribesPerMonth {
+		t.Errorf("%d letters in twenty days, want %d", letters, subscribesPerMonth)
+	}
 }
