@@ -19,6 +19,7 @@ type lost struct {
 }
 
 func (*lost) OpenArticles(context.Context, string, int) ([]string, error) { return []string{"a"}, nil }
+
 func (*lost) OpenPublications(context.Context, string, int64, int) ([]newsroom.Publication, error) {
 	return []newsroom.Publication{{ArticleID: "a", N: 1}}, nil
 }
@@ -26,9 +27,11 @@ func (*lost) OpenIssues(context.Context, int) ([]string, error) { return []strin
 func (*lost) UntoldIssues(context.Context, int) ([]newsroom.UntoldIssue, error) {
 	return nil, nil
 }
+
 func (*lost) OpenSubscriptions(context.Context, string, int) ([]string, error) {
 	return []string{"s"}, nil
 }
+
 func (*lost) UnsentLetters(context.Context, time.Time, int) ([]string, error) {
 	return []string{"l"}, nil
 }
