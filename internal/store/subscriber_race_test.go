@@ -123,3 +123,76 @@ func TestAskingAfterTheClockBeforeTheSweep(t *testing.T) {
 		t.Errorf("the press did %s", did)
 	}
 }
+
+// A list of old consents does not bring back a section that its reader has left, by a mail's link or by the preferences; a newer consent does.
+func TestListDoesNotBringBackALeftSection(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	ctx := t.Context()
+	h.exec(`INSERT INTO sections (id, name_vi, position) VALUES ('van-hoa', 'Văn hóa', 4)`)
+	by := map[string]func(id string){
+		"link": func(id string) {
+			if err := h.leaveLists(ctx, id, []string{"thong-bao"}, "", newsroom.Proof{}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"prefs": func(id string) {
+			lists := []newsroom.Subscription{{Section: "kinh-te", Cadence: newsroom.CadenceInstant}}
+			if _, err := h.SetPreferences(ctx, h.keys.Token(PurposePrefs, id, 1), lists, "", newsroom.Proof{}); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+	ids := map[string]string{}
+	for how, leave := range by {
+		ids[how] = h.subscribe(how+"@example.vn", "kinh-te", "thong-bao")
+		h.later(time.Hour)
+		leave(ids[how])
+	}
+	h.later(30 * 24 * time.Hour)
+	take := func(list string) newsroom.ImportReport {
+		t.Helper()
+		in, err := h.PreviewImport(ctx, h.admin, "x.csv", "giấy", nil, strings.NewReader(list))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.RunImport(ctx, h.admin, in.ID); err != nil {
+			t.Fatal(err)
+		}
+		return in.Report
+	}
+	if r := take("email,sections,consent_at\nlink@example.vn,thong-bao,2025-10-02\nprefs@example.vn,thong-bao,\n"); r.Skipped != 2 || len(r.Errors) != 2 || r.Errors[0].Code != "left_section" {
+		t.Errorf("the report says %+v", r)
+	}
+	if r := take("email,sections,consent_at\nlink@example.vn,thong-bao|van-hoa,2025-10-02\n"); r.Merged != 1 {
+		t.Errorf("the report says %+v", r)
+	}
+	lists := func(how string) string {
+		t.Helper()
+		u, err := h.Subscriber(ctx, ids[how])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return newsroom.ListsCell(u.Lists)
+	}
+	if lists("link") != "kinh-te:instant van-hoa:instant" || lists("prefs") != "kinh-te:instant" {
+		t.Errorf("the old list made it %s and %s", lists("link"), lists("prefs"))
+	}
+	take("email,sections,consent_at\nlink@example.vn,thong-bao,2026-12-20\n")
+	if lists("link") != "kinh-te:instant thong-bao:instant van-hoa:instant" {
+		t.Errorf("a newer consent made it %s", lists("link"))
+	}
+}
+
+// What no database takes in a cell does not stop the people behind it.
+func TestImportOfOddCells(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	in, err := h.PreviewImport(t.Context(), h.admin, "x\x00.csv", "giấy\x00", []string{"kinh-te"}, strings.NewReader("email,name\na@example.vn,Lan\x00Anh\nb@example.vn,\xef\xbf\xbd\nc@example.vn,\u202eBình\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.RunImport(t.Context(), h.admin, in.ID); err != nil {
+		t.Fatal(err)
+	}
+}
