@@ -200,7 +200,8 @@ const (
 	sqlLeaveList = `
 	DELETE FROM subscriptions WHERE subscriber_id = @id AND section_id = ANY (@sections) AND @cadence IN ('', cadence) RETURNING section_id`
 	sqlLeaveLists = `DELETE FROM subscriptions WHERE subscriber_id = @id AND NOT (section_id = ANY (@keep))`
-	sqlCountLists = `SELECT count(*) FROM subscriptions WHERE subscriber_id = @id`
+	sqlCountRest  = `
+	SELECT count(*)::int FROM subscriptions WHERE subscriber_id = @id AND NOT (section_id = ANY (@sections) AND @cadence IN ('', cadence))`
 	// Who left before and asked again without confirming left then: the clock of erasure runs on.
 	sqlLeaveSub = `UPDATE subscribers SET state = 'left', left_at = coalesce(left_at, @at) WHERE id = @id`
 )

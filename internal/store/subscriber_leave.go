@@ -93,7 +93,7 @@ func (s *Store) Leave(ctx context.Context, token string, all bool, proof newsroo
 // leaveMail ends what one mail was of, for somebody who still subscribes to something.
 func (s *Store) leaveMail(ctx context.Context, l newsroom.Leaving, all bool, proof newsroom.Proof) error {
 	switch {
-	case all || (l.Still && l.Rest == 0):
+	case all:
 		return s.leaveAll(ctx, l.SubscriberID, proof)
 	case l.Still:
 		return s.leaveLists(ctx, l.SubscriberID, l.Lists, l.Cadence, proof)
@@ -111,9 +111,19 @@ func (s *Store) LeaveAll(ctx context.Context, token string, proof newsroom.Proof
 	return u.ID, s.leaveByLink(ctx, u.ID, proof)
 }
 
+// leaveLists ends lists, with a cadence those at it; with the last one the whole subscription. Which is the last is seen under the lock:
+// another may have been confirmed meanwhile.
 func (s *Store) leaveLists(ctx context.Context, id string, sections []string, cadence newsroom.Cadence, proof newsroom.Proof) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		if _, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": id})); err != nil {
+			return err
+		}
+		var rest int
+		if err := tx.QueryRow(ctx, sqlCountRest, args{"id": id, "sections": sections, "cadence": cadence}).Scan(&rest); err != nil {
+			return err
+		}
+		if rest == 0 {
+			_, err := s.leave(ctx, tx, id, proof)
 			return err
 		}
 		rows, _ := tx.Query(ctx, sqlLeaveList, args{"id": id, "sections": sections, "cadence": cadence})

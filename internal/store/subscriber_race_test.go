@@ -196,3 +196,68 @@ func TestImportOfOddCells(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// whileConfirmed runs do while a list of a subscriber's is being confirmed: do has to wait for that.
+func (h *mailHouse) whileConfirmed(id, section string, do func() error) {
+	h.t.Helper()
+	ctx := h.t.Context()
+	confirming, err := h.raw.Begin(ctx)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer confirming.Rollback(ctx) //nolint:errcheck // committed below
+	if _, err := confirming.Exec(ctx, `SELECT FROM subscribers WHERE id = $1 FOR UPDATE`, id); err != nil {
+		h.t.Fatal(err)
+	}
+	if _, err := confirming.Exec(ctx, `INSERT INTO subscriptions (subscriber_id, section_id, since, changed_at) VALUES ($1, $2, now(), now())`, id, section); err != nil {
+		h.t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	for h.value(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0 {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if err := confirming.Commit(ctx); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// Preferences that are saved while a request is being confirmed stop the mails of every list that they end, the new one's too.
+func TestPreferencesWhileAListIsConfirmed(t *testing.T) {
+	t.Parallel()
+	h, issue := onePublished(t, 1)
+	h.unrolled(issue)
+	id := h.text(`SELECT id FROM subscribers`)
+	h.exec(`UPDATE subscriptions SET section_id = 'thong-bao'`)
+	h.whileConfirmed(id, "kinh-te", func() error {
+		lists := []newsroom.Subscription{{Section: "thong-bao", Cadence: newsroom.CadenceInstant}}
+		_, err := h.SetPreferences(t.Context(), h.keys.Token(PurposePrefs, id, 1), lists, "", newsroom.Proof{})
+		return err
+	})
+	if got := h.text(`SELECT state FROM mail_deliveries WHERE issue_id = $1`, issue); got != "suppressed" {
+		t.Errorf("the mail of a list that was left is %s", got)
+	}
+}
+
+// Leaving the last list while another is being confirmed leaves the one, not everything.
+func TestLeavingWhileAListIsConfirmed(t *testing.T) {
+	t.Parallel()
+	h, issue := onePublished(t, 1)
+	_, rows := h.take(issue, 1)
+	id := rows[0].SubscriberID
+	token := rows[0].LeaveURL[strings.LastIndexByte(rows[0].LeaveURL, '/')+1:]
+	h.whileConfirmed(id, "thong-bao", func() error {
+		_, err := h.Leave(t.Context(), token, false, newsroom.Proof{Source: "one_click"})
+		return err
+	})
+	u, err := h.Subscriber(t.Context(), id)
+	if err != nil || u.State != newsroom.SubscriberConfirmed || newsroom.ListsCell(u.Lists) != "thong-bao:instant" {
+		t.Errorf("one click made it %s with %s, %v", u.State, newsroom.ListsCell(u.Lists), err)
+	}
+	if h.state(issue, rows[0]) != newsroom.DeliverySuppressed {
+		t.Errorf("the mail of the list is %s", h.state(issue, rows[0]))
+	}
+}
