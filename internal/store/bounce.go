@@ -253,8 +253,15 @@ func (s *Store) uncount(ctx context.Context, tx pgx.Tx, about reported, b newsro
 	return refused, err
 }
 
-// complained ends a subscription without a word, since the reader calls our mails spam.
+// complained ends a subscription without a word, since the reader calls our mails spam. Of somebody who never confirmed nothing is kept
+// but the block.
 func (s *Store) complained(ctx context.Context, tx pgx.Tx, u sub) error {
+	if u.ConfirmedAt == nil && u.State == newsroom.SubscriberRequested {
+		if err := s.suppress(ctx, tx, u.mac, scopeBulk, suppressedComplaint); err != nil {
+			return err
+		}
+		return s.erase(ctx, tx, u.ID, newsroom.Proof{Source: "complaint"})
+	}
 	if u.State == newsroom.SubscriberConfirmed || u.State == newsroom.SubscriberRequested {
 		sections, err := s.endLists(ctx, tx, u)
 		if err != nil {

@@ -169,6 +169,9 @@ func (s *Store) Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id 
 // they could confirm nothing any more.
 func (s *Store) askFor(ctx context.Context, tx pgx.Tx, r newsroom.SubscribeRequest, key string, mac []byte, now time.Time) (string, error) {
 	id, err := s.askOf(ctx, tx, r, key, mac, now)
+	if errors.Is(err, newsroom.ErrNotFound) { // found, and removed by the clock meanwhile
+		id, err = s.askOf(ctx, tx, r, key, mac, now)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -206,6 +206,9 @@ func TestComplaintAboutAnOptInEndsTheLetters(t *testing.T) {
 	if n := h.value(`SELECT count(*) FROM letters`); n != 1 {
 		t.Errorf("%d letters", n)
 	}
+	if got := h.text(`SELECT email || state || (SELECT string_agg(why, ' ') FROM suppressions) FROM subscribers`); got != "erasedcomplaint" {
+		t.Errorf("of somebody who never asked is kept %s", got)
+	}
 }
 
 // What was forgotten by confirming does not count towards the next block.

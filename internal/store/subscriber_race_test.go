@@ -200,16 +200,19 @@ func TestImportOfOddCells(t *testing.T) {
 // whileConfirmed runs do while a list of a subscriber's is being confirmed: do has to wait for that.
 func (h *mailHouse) whileConfirmed(id, section string, do func() error) {
 	h.t.Helper()
+	h.whileHeld(id, `INSERT INTO subscriptions (subscriber_id, section_id, since, changed_at) VALUES ($1, $2, now(), now())`, []any{id, section}, do)
+}
+
+// whileHeld runs do while somebody else holds a subscriber, who changes it by sql in the end.
+func (h *mailHouse) whileHeld(id, sql string, values []any, do func() error) {
+	h.t.Helper()
 	ctx := h.t.Context()
-	confirming, err := h.raw.Begin(ctx)
+	holding, err := h.raw.Begin(ctx)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	defer confirming.Rollback(ctx) //nolint:errcheck // committed below
-	if _, err := confirming.Exec(ctx, `SELECT FROM subscribers WHERE id = $1 FOR UPDATE`, id); err != nil {
-		h.t.Fatal(err)
-	}
-	if _, err := confirming.Exec(ctx, `INSERT INTO subscriptions (subscriber_id, section_id, since, changed_at) VALUES ($1, $2, now(), now())`, id, section); err != nil {
+	defer holding.Rollback(ctx) //nolint:errcheck // committed below
+	if _, err := holding.Exec(ctx, `SELECT FROM subscribers WHERE id = $1 FOR UPDATE`, id); err != nil {
 		h.t.Fatal(err)
 	}
 	done := make(chan error, 1)
@@ -217,7 +220,10 @@ func (h *mailHouse) whileConfirmed(id, section string, do func() error) {
 	for h.value(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0 {
 		time.Sleep(5 * time.Millisecond)
 	}
-	if err := confirming.Commit(ctx); err != nil {
+	if _, err := holding.Exec(ctx, sql, values...); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := holding.Commit(ctx); err != nil {
 		h.t.Fatal(err)
 	}
 	if err := <-done; err != nil {
@@ -259,5 +265,20 @@ func TestLeavingWhileAListIsConfirmed(t *testing.T) {
 	}
 	if h.state(issue, rows[0]) != newsroom.DeliverySuppressed {
 		t.Errorf("the mail of the list is %s", h.state(issue, rows[0]))
+	}
+}
+
+// Whose address the clock removes at the very moment at which they ask again is asked.
+func TestAskingWhileTheClockRemoves(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	old := h.wish("binh@example.vn", "", "vi", newsroom.CadenceDaily, "kinh-te")
+	var id string
+	h.whileHeld(old, `DELETE FROM subscribers WHERE id = $1`, []any{old}, func() (err error) {
+		id, err = h.Subscribe(t.Context(), request("binh@example.vn", "kinh-te"))
+		return err
+	})
+	if did := h.pressed(id); id == old || !strings.HasSuffix(did, "kinh-te:instant") {
+		t.Errorf("asked as %s, the press did %s", id, did)
 	}
 }
