@@ -172,8 +172,14 @@ type FailedLetterInput struct {
 	State    newsroom.DeliveryState `json:"state"`
 }
 
-// ReportLetter puts a letter that did not arrive before the operator: somebody may be waiting for what it asks.
+// ReportLetter puts a letter that did not arrive before the operator: somebody may be waiting for what it asks. Letters that anybody's
+// form causes, to whatever address was typed, are one alert together.
 func (d *Desk) ReportLetter(ctx context.Context, in FailedLetterInput) (struct{}, error) {
 	defer beating(ctx)()
-	return struct{}{}, d.Mail.Letters.RaiseAlert(ctx, "letter/"+in.LetterID, "letter_failed", map[string]any{"letter_id": in.LetterID, "state": in.State})
+	about := in.LetterID
+	switch kind, _, _ := strings.Cut(in.LetterID, "/"); newsroom.LetterKind(kind) { //nolint:exhaustive // the others are the newsroom's own
+	case newsroom.LetterConfirm, newsroom.LetterConfirmAgain, newsroom.LetterToFriend:
+		about = kind
+	}
+	return struct{}{}, d.Mail.Letters.RaiseAlert(ctx, "letter/"+about, "letter_failed", map[string]any{"letter_id": in.LetterID, "state": in.State})
 }

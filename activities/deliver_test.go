@@ -62,3 +62,29 @@ func TestAClosedGateHoldsNewslettersOnly(t *testing.T) {
 		t.Errorf("letter %+v, %v", letter, err)
 	}
 }
+
+// alerts notes what is put before the operator.
+type alerts struct{ ids []string }
+
+func (a *alerts) RaiseAlert(_ context.Context, id, _ string, _ map[string]any) error {
+	a.ids = append(a.ids, id)
+	return nil
+}
+
+// Whatever addresses strangers type, what is refused makes one alert; each letter of the newsroom's has its own.
+func TestStrangersLettersAreOneAlert(t *testing.T) {
+	t.Parallel()
+	a := &alerts{}
+	suite := testsuite.WorkflowTestSuite{}
+	env := suite.NewTestActivityEnvironment()
+	desk := &activities.Desk{Mail: activities.Mailing{Letters: a}}
+	env.RegisterActivity(desk)
+	for _, id := range []string{"confirm_subscription/s1/7", "confirm_subscription/s2/8", "approval_request/a/1/leader"} {
+		if _, err := env.ExecuteActivity(desk.ReportLetter, activities.FailedLetterInput{LetterID: id, State: newsroom.DeliveryHard}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"letter/confirm_subscription", "letter/confirm_subscription", "letter/approval_request/a/1/leader"}; !slices.Equal(a.ids, want) {
+		t.Errorf("alerts %v", a.ids)
+	}
+}

@@ -57,9 +57,6 @@ func (d *Desk) Reconcile(ctx context.Context, _ struct{}) (out Reconciled, err e
 	if out.Articles, err = eachID(ctx, d.Open.OpenArticles, d.Runs.Follow); err != nil {
 		return out, err
 	}
-	if out.Subscriptions, err = eachID(ctx, d.Open.OpenSubscriptions, d.Runs.Subscribed); err != nil {
-		return out, err
-	}
 	for after, afterN := "", int64(0); ; {
 		page, err := d.Open.OpenPublications(ctx, after, afterN, reconcilePage)
 		if err != nil {
@@ -105,7 +102,11 @@ func (d *Desk) Reconcile(ctx context.Context, _ struct{}) (out Reconciled, err e
 		}
 	}
 	out.Letters = len(letters)
-	out.Reseated, err = d.reseat(ctx)
+	if out.Reseated, err = d.reseat(ctx); err != nil {
+		return out, err
+	}
+	// Last, since anybody's form adds to them: however many there are, the newsroom's own work is looked at first.
+	out.Subscriptions, err = eachID(ctx, d.Open.OpenSubscriptions, d.Runs.Subscribed)
 	return out, err
 }
 

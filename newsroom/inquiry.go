@@ -54,6 +54,7 @@ const (
 	InquiryCorrected InquiryAct = "corrected" // the name
 	InquiryLeft      InquiryAct = "left"      // every list ended, with the letter that confirms it
 	InquiryBlocked   InquiryAct = "blocked"   // no newsletter to the address, whoever enters it again
+	InquiryUnblocked InquiryAct = "unblocked" // the block of the address lifted, since the person wants mail again
 	InquiryErased    InquiryAct = "erased"
 	InquiryClosed    InquiryAct = "closed"
 )
@@ -99,6 +100,7 @@ type Inquiry struct {
 	SubscriberID string // "" nobody of that address was known
 	Email        string // as the subscriber has it now; "" erased or unknown
 	State        SubscriberState
+	Blocked      string // why the address gets no newsletter, "" none; filled in for one inquiry only
 	Kind         InquiryKind
 	Channel      InquiryChannel
 	Reference    string

@@ -80,7 +80,11 @@ type SubscribeRequest struct {
 	Proof    Proof
 }
 
-// Confirmation is what a confirmation link stands for.
+// Held reports whether a block is one that only the office lifts: the reader called our mail spam, or the office writes no more. What
+// servers said of an address, its owner disproves by confirming.
+func Held(blocked string) bool { return blocked == "complaint" || blocked == "admin" }
+
+// Confirmation is what a confirmation link stands for; Blocked is what pressing it does not lift.
 type Confirmation struct {
 	Subscriber                // with the name, the language and the lists that pressing it brings; the state is that of now
 	Before     []Subscription // what the person gets now
@@ -94,8 +98,9 @@ type Leaving struct {
 	Cadence      Cadence  // of a digest; "" none
 	Lists        []string // sections that the mail belonged to
 	State        SubscriberState
-	Still        bool // some of the lists is still subscribed to
-	Rest         int  // lists that remain besides
+	Locale       string // the reader's language; "" not known any more
+	Still        bool   // some of the lists is still subscribed to
+	Rest         int    // lists that remain besides
 }
 
 // Consent is one act of consent or withdrawal on record.

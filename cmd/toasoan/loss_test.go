@@ -16,8 +16,8 @@ import (
 	"toasoan/internal/standalone"
 )
 
-// TestNATSLosesItsData empties NATS while an article's event waits in it, unheard. No process of the newsroom is started again: the
-// publication announces itself once more, every receipt comes, and views count as before.
+// TestNATSLosesItsData empties NATS while an article's event and a page view wait in it, unheard. No process of the newsroom is started
+// again: the publication announces itself once more, every receipt comes, the view goes again, and views count as before.
 func TestNATSLosesItsData(t *testing.T) {
 	bus := newNATS(t)
 	p := newPlant(t, "NATS_URL="+bus.url())
@@ -51,6 +51,10 @@ func TestNATSLosesItsData(t *testing.T) {
 		t.Fatal(err, p.log.tail(4000))
 	}
 	bus.holds(w.article)
+	counted := views()
+	bus.pauseViews()
+	p.read()
+	bus.holdsViews(counted + 1)
 	var heard int
 	if err := db.QueryRow(t.Context(), `SELECT count(*)::int FROM events_seen WHERE event_id LIKE '%/' || $1 || '/%'`, w.article).Scan(&heard); err != nil || heard != 0 {
 		t.Fatalf("%d consumers have heard of it already: %v", heard, err)
@@ -62,6 +66,7 @@ func TestNATSLosesItsData(t *testing.T) {
 			t.Fatal(err, p.log.tail(6000))
 		}
 	}
+	p.until(2*time.Minute, "the view that was lost is counted", func() bool { return views() == counted+1 })
 	read(3)
 	w.verify(w.article, w.title, w.subscribers())
 }
@@ -100,8 +105,8 @@ func (p *plant) database() *pgxpool.Pool {
 	return db
 }
 
-// stream is NEWSROOM as a stranger to the newsroom sees it.
-func (n *ownNATS) stream() jetstream.Stream {
+// stream is one as a stranger to the newsroom sees it.
+func (n *ownNATS) stream(name string) jetstream.Stream {
 	n.t.Helper()
 	conn, err := nats.Connect(n.url())
 	if err != nil {
@@ -112,7 +117,7 @@ func (n *ownNATS) stream() jetstream.Stream {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	stream, err := js.Stream(n.t.Context(), events.StreamNewsroom)
+	stream, err := js.Stream(n.t.Context(), name)
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -122,7 +127,7 @@ func (n *ownNATS) stream() jetstream.Stream {
 // pause keeps NATS from handing out events to durables, although they are there.
 func (n *ownNATS) pause(durables ...string) {
 	n.t.Helper()
-	stream := n.stream()
+	stream := n.stream(events.StreamNewsroom)
 	for _, durable := range durables {
 		if _, err := stream.PauseConsumer(n.t.Context(), durable, time.Now().Add(time.Hour)); err != nil {
 			n.t.Fatal(err)
@@ -133,10 +138,28 @@ func (n *ownNATS) pause(durables ...string) {
 // holds waits until the stream has the event of an article's publication.
 func (n *ownNATS) holds(article string) {
 	n.t.Helper()
-	stream := n.stream()
+	stream := n.stream(events.StreamNewsroom)
 	eventually(n.t, time.Minute, "the publication is in the stream", func() bool {
 		last, err := stream.GetLastMsgForSubject(n.t.Context(), events.ArticleSubject("published"))
 		return err == nil && strings.Contains(string(last.Data), article)
+	})
+}
+
+// pauseViews keeps NATS from handing out page views, although they are there.
+func (n *ownNATS) pauseViews() {
+	n.t.Helper()
+	if _, err := n.stream(events.StreamViews).PauseConsumer(n.t.Context(), "counters", time.Now().Add(time.Hour)); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// holdsViews waits until the stream of page views has had so many batches.
+func (n *ownNATS) holdsViews(batches int) {
+	n.t.Helper()
+	stream := n.stream(events.StreamViews)
+	eventually(n.t, time.Minute, "the view is in the stream", func() bool {
+		info, err := stream.Info(n.t.Context())
+		return err == nil && info.State.LastSeq >= uint64(batches) //nolint:gosec // a handful
 	})
 }
 

@@ -188,6 +188,11 @@ func (p *letterPage) DueTime() string { return p.when(p.Due) }
 // UntilTime is until when the link works.
 func (p *letterPage) UntilTime() string { return p.when(p.Until) }
 
+// Cut reports whether the link of a confirmation ends before its usual life, since the data of who left are erased then.
+func (p *letterPage) Cut() bool {
+	return p.At != nil && p.Until != nil && p.Until.Sub(*p.At) < newsroom.ConfirmLife
+}
+
 // UntilDate is the day of Until.
 func (p *letterPage) UntilDate() string {
 	if p.Until == nil {

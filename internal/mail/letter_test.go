@@ -340,6 +340,30 @@ func TestOnlyWhatIsErasedIsPromised(t *testing.T) {
 	}
 }
 
+// The letter says how long its link works: where the data of somebody who had left are erased before its 48 hours are over, until then.
+func TestConfirmationSaysHowLongItsLinkWorks(t *testing.T) {
+	t.Parallel()
+	for tag, words := range map[string][2]string{"vi": {"trong vòng 48 giờ", "trước "}, "en": {"within 48 hours", "before "}} {
+		c := testComposer(t)
+		whole, cut := sampleLetter(newsroom.LetterConfirm, tag), sampleLetter(newsroom.LetterConfirm, tag)
+		whole.Until = new(whole.At.Add(newsroom.ConfirmLife))
+		cut.Until = new(cut.At.Add(newsroom.ConfirmLife - time.Minute))
+		for i, v := range []newsroom.LetterView{whole, cut} {
+			m, err := c.Compose(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain, markup := bodies(t, m.Raw)
+			until := words[1] + locale.For(tag).MailTime(*v.Until)
+			for _, body := range []string{plain, markup} {
+				if strings.Contains(body, words[0]) != (i == 0) || !strings.Contains(strings.Join(strings.Fields(body), " "), until) {
+					t.Errorf("%s letter %d:\n%s", tag, i, body)
+				}
+			}
+		}
+	}
+}
+
 func TestEmptyViewsHaveNoHoles(t *testing.T) {
 	t.Parallel()
 	c := testComposer(t)

@@ -21,19 +21,20 @@ const (
 	sqlMailOfMessage = `
 	SELECT issue_id, subscriber_id FROM mail_deliveries WHERE issue_id = ANY (@issues) AND message_id = ANY (@ids) LIMIT 1`
 	sqlLetterOfReport = `
-	SELECT id, kind, coalesce(user_id, ''), coalesce(article_id, ''), coalesce(ask_id, '') FROM letters
+	SELECT id, kind, coalesce(user_id, ''), coalesce(subscriber_id, ''), coalesce(article_id, ''), coalesce(ask_id, '') FROM letters
 	WHERE (verp = ANY (@tokens) AND verp <> '') OR message_id = ANY (@ids) LIMIT 1`
 )
 
-// reported is the mail that a report is about: a newsletter's delivery, or a letter.
+// reported is the mail that a report is about: a newsletter's delivery, or a letter to a user or a reader.
 type reported struct {
-	issue, subscriber                  string
-	letter, kind, user, article, askID string
+	issue, subscriber                          string
+	letter, kind, user, reader, article, askID string
 }
 
 // TakeBounce acts on one report, once: the same report again changes nothing. A failed mail is no longer counted as sent; an
 // address that does not exist, or that fails in limit.Issues issues within limit.Days, gets no more newsletters; a complaint ends the
-// subscription. Letters to the newsroom's people are put before the operator and block nothing.
+// subscription, and no form that a stranger fills in has us write to that address again. Letters to the newsroom's people are put before
+// the operator and block nothing.
 func (s *Store) TakeBounce(ctx context.Context, b newsroom.Bounce, limit newsroom.BounceLimit) (r newsroom.BounceResult, err error) {
 	about, err := s.reported(ctx, b)
 	switch {
@@ -103,7 +104,7 @@ func (s *Store) reported(ctx context.Context, b newsroom.Bounce) (about reported
 	}
 	if errors.Is(err, pgx.ErrNoRows) && len(b.Tokens)+len(ids) > 0 {
 		err = s.db.QueryRow(ctx, sqlLetterOfReport, args{"tokens": orEmpty(b.Tokens), "ids": ids}).
-			Scan(&about.letter, &about.kind, &about.user, &about.article, &about.askID)
+			Scan(&about.letter, &about.kind, &about.user, &about.reader, &about.article, &about.askID)
 	}
 	return about, notFound(err)
 }
@@ -123,8 +124,11 @@ func (s *Store) keep(ctx context.Context, tx pgx.Tx, about reported, b newsroom.
 }
 
 const (
-	sqlReportedMail = `SELECT email FROM mail_deliveries WHERE issue_id = @issue AND subscriber_id = @subscriber FOR UPDATE`
-	sqlMailBounced  = `
+	// Whether the reader has confirmed since, by a letter that arrived: what is told of the mail then says nothing of the address now.
+	sqlReportedMail = `
+	SELECT email, EXISTS (SELECT FROM consents c WHERE c.subscriber_id = d.subscriber_id AND c.act = 'confirmed' AND c.at > d.dot_at)
+	FROM mail_deliveries d WHERE issue_id = @issue AND subscriber_id = @subscriber FOR UPDATE`
+	sqlMailBounced = `
 	UPDATE mail_deliveries d SET state = @state, next_attempt = NULL, done_at = coalesce(d.done_at, @at), smtp_stage = 'bounce',
 	  smtp_code = @code, enhanced = @status, reply = @said
 	FROM (SELECT state FROM mail_deliveries WHERE issue_id = @issue AND subscriber_id = @subscriber) was
@@ -147,7 +151,8 @@ func (s *Store) mailBounced(ctx context.Context, tx pgx.Tx, about reported, b ne
 		return false, err
 	}
 	var email string
-	if err := tx.QueryRow(ctx, sqlReportedMail, args{"issue": about.issue, "subscriber": about.subscriber}).Scan(&email); err != nil {
+	var since bool
+	if err := tx.QueryRow(ctx, sqlReportedMail, args{"issue": about.issue, "subscriber": about.subscriber}).Scan(&email, &since); err != nil {
 		return false, notFound(err)
 	}
 	b.Said = saidAbout(b, email)
@@ -163,7 +168,7 @@ func (s *Store) mailBounced(ctx context.Context, tx pgx.Tx, about reported, b ne
 			return false, err
 		}
 	}
-	if u.ID != "" { // otherwise the person is gone from the books
+	if u.ID != "" && (!since || !b.Kind.Failed()) { // otherwise the person is gone from the books
 		if err := s.holdAgainst(ctx, tx, u, issue, b.Kind, limit); err != nil {
 			return false, err
 		}
@@ -187,7 +192,9 @@ func (s *Store) holdAgainst(ctx context.Context, tx pgx.Tx, u sub, issue newsroo
 			err = s.suppress(ctx, tx, u.mac, scopeBulk, suppressedSoft)
 		}
 	case newsroom.BounceComplaint:
-		err = s.complained(ctx, tx, u, issue)
+		if err = s.complained(ctx, tx, u); err == nil {
+			err = s.guardComplaints(ctx, tx, issue)
+		}
 	}
 	return err
 }
@@ -246,8 +253,15 @@ func (s *Store) uncount(ctx context.Context, tx pgx.Tx, about reported, b newsro
 	return refused, err
 }
 
-// complained ends a subscription without a word, since the reader calls our mails spam, and pauses an issue of which too many say so.
-func (s *Store) complained(ctx context.Context, tx pgx.Tx, u sub, issue newsroom.Issue) error {
+// complained ends a subscription without a word, since the reader calls our mails spam. Of somebody who never confirmed nothing is kept
+// but the block.
+func (s *Store) complained(ctx context.Context, tx pgx.Tx, u sub) error {
+	if u.ConfirmedAt == nil && u.State == newsroom.SubscriberRequested {
+		if err := s.suppress(ctx, tx, u.mac, scopeBulk, suppressedComplaint); err != nil {
+			return err
+		}
+		return s.erase(ctx, tx, u.ID, newsroom.Proof{Source: "complaint"})
+	}
 	if u.State == newsroom.SubscriberConfirmed || u.State == newsroom.SubscriberRequested {
 		sections, err := s.endLists(ctx, tx, u)
 		if err != nil {
@@ -258,10 +272,7 @@ func (s *Store) complained(ctx context.Context, tx pgx.Tx, u sub, issue newsroom
 			return err
 		}
 	}
-	if err := s.suppress(ctx, tx, u.mac, scopeBulk, suppressedComplaint); err != nil {
-		return err
-	}
-	return s.guardComplaints(ctx, tx, issue)
+	return s.suppress(ctx, tx, u.mac, scopeBulk, suppressedComplaint)
 }
 
 const (
@@ -277,6 +288,10 @@ const (
 // letterBounced acts on a report about a letter; false: it was there already. Whom the newsroom's work waits for must not be cut off
 // by a report: somebody is told instead.
 func (s *Store) letterBounced(ctx context.Context, tx pgx.Tx, about reported, b newsroom.Bounce) (bool, error) {
+	reader, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": about.reader}))
+	if ignoreNotFound(err) != nil {
+		return false, err
+	}
 	var email string
 	if err := tx.QueryRow(ctx, sqlLetterAddress, args{"id": about.letter}).Scan(&email); err != nil {
 		return false, notFound(err)
@@ -296,6 +311,9 @@ func (s *Store) letterBounced(ctx context.Context, tx pgx.Tx, about reported, b 
 		}); err != nil {
 			return false, err
 		}
+	}
+	if reader.ID != "" && b.Kind == newsroom.BounceComplaint {
+		return true, s.complained(ctx, tx, reader)
 	}
 	if about.user == "" || (!b.Kind.Failed() && b.Kind != newsroom.BounceComplaint) {
 		return true, nil

@@ -78,6 +78,18 @@ func (s *Store) ApplyViews(ctx context.Context, id string, views []newsroom.Page
 	return nil
 }
 
+const sqlCountedViews = `SELECT id FROM view_batches WHERE id = ANY (@ids)`
+
+// CountedViews returns those of ids, batches of page views of the last days, that are counted.
+func (s *Store) CountedViews(ctx context.Context, ids []string) ([]string, error) {
+	rows, _ := s.db.Query(ctx, sqlCountedViews, args{"ids": ids})
+	counted, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("look for counted views: %w", err)
+	}
+	return counted, nil
+}
+
 // tally is a batch of views, summed up.
 type tally struct {
 	pages    map[time.Time]int64 // by local day

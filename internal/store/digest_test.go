@@ -66,7 +66,7 @@ func (h *mailHouse) at(cadence newsroom.Cadence, email string, sections ...strin
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if _, err := h.Confirm(h.t.Context(), h.keys.Token(PurposeConfirm, id, 1), newsroom.Proof{}); err != nil {
+	if _, err := h.Confirm(h.t.Context(), h.confirmation(id), newsroom.Proof{}); err != nil {
 		h.t.Fatal(err)
 	}
 	return id
@@ -157,7 +157,7 @@ func TestDigestLeavesOutAndStopsForWhatIsWithdrawn(t *testing.T) {
 	if _, err := h.Subscribe(ctx, again); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Confirm(ctx, h.keys.Token(PurposeConfirm, id, 1), newsroom.Proof{}); err != nil {
+	if _, err := h.Confirm(ctx, h.confirmation(id), newsroom.Proof{}); err != nil {
 		t.Fatal(err)
 	}
 	if l, err := h.Leave(ctx, token, false, newsroom.Proof{}); err != nil || l.Still || l.Rest != 1 || l.State != newsroom.SubscriberConfirmed {

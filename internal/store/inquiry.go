@@ -195,6 +195,13 @@ func (s *Store) Inquiry(ctx context.Context, id string) (newsroom.Inquiry, error
 	if err != nil {
 		return i, fmt.Errorf("inquiry %s: %w", id, err)
 	}
+	var mac []byte
+	if err := s.db.QueryRow(ctx, sqlInquiryMAC, args{"id": id}).Scan(&mac); err != nil {
+		return i, fmt.Errorf("inquiry %s: %w", id, err)
+	}
+	if i.Blocked, err = s.why(ctx, s.db, mac, true); err != nil {
+		return i, fmt.Errorf("inquiry %s: %w", id, err)
+	}
 	rows, _ := s.db.Query(ctx, sqlInquiryActs, args{"id": id})
 	if i.Acts, err = pgx.CollectRows(rows, pgx.RowToStructByPos[newsroom.InquiryEntry]); err != nil {
 		return i, fmt.Errorf("acts of inquiry %s: %w", id, err)

@@ -103,11 +103,12 @@ func (s *Store) CloseInquiry(ctx context.Context, by newsroom.Person, id string,
 const sqlInquiryMAC = `SELECT email_mac FROM inquiries WHERE id = @id`
 
 // SettleInquiry does what a person asks for: exported notes that the data were handed out, left ends every list, blocked keeps the
-// address from every newsletter (also one that nobody has subscribed), erased removes the person's data. newsroom.ErrConflict when
-// it is closed, newsroom.ErrNotFound where there is nobody to do it to.
+// address from every newsletter and from letters that ask to confirm one, unblocked lifts every block (both also of an address that
+// nobody has subscribed, or whose person was erased), erased removes the person's data. newsroom.ErrConflict when it is closed,
+// newsroom.ErrNotFound where there is nobody to do it to.
 func (s *Store) SettleInquiry(ctx context.Context, by newsroom.Person, id string, act newsroom.InquiryAct) error {
 	return s.onInquiry(ctx, id, func(tx pgx.Tx, i newsroom.Inquiry) error {
-		if act != newsroom.InquiryBlocked && (i.State == "" || i.State == newsroom.SubscriberErased) {
+		if act != newsroom.InquiryBlocked && act != newsroom.InquiryUnblocked && (i.State == "" || i.State == newsroom.SubscriberErased) {
 			return newsroom.ErrNotFound
 		}
 		var err error
@@ -119,6 +120,11 @@ func (s *Store) SettleInquiry(ctx context.Context, by newsroom.Person, id string
 			var mac []byte
 			if err = tx.QueryRow(ctx, sqlInquiryMAC, args{"id": id}).Scan(&mac); err == nil {
 				err = s.suppress(ctx, tx, mac, scopeBulk, suppressedAdmin)
+			}
+		case newsroom.InquiryUnblocked:
+			var mac []byte
+			if err = tx.QueryRow(ctx, sqlInquiryMAC, args{"id": id}).Scan(&mac); err == nil {
+				err = s.unblock(ctx, tx, i.SubscriberID, mac)
 			}
 		case newsroom.InquiryErased:
 			err = s.erase(ctx, tx, i.SubscriberID, newsroom.Proof{Source: "admin"})

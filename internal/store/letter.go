@@ -185,10 +185,13 @@ func (s *Store) alarmed(ctx context.Context, q querier) ([]string, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
+// The newsroom's own first: letters to readers and their friends, put off by servers, may be many, and anybody's form makes them.
 const sqlUnsentLetters = `
-	SELECT id FROM letters WHERE done_at IS NULL AND created_at < @before ORDER BY created_at LIMIT @limit`
+	SELECT id FROM letters WHERE done_at IS NULL AND created_at < @before
+	ORDER BY user_id IS NULL AND kind <> 'audit_root', created_at LIMIT @limit`
 
-// UnsentLetters lists letters that were written before a moment and have reached no final state: their workflow may be lost.
+// UnsentLetters lists letters that were written before a moment and have reached no final state: their workflow may be lost. Those to
+// the newsroom's people come first.
 func (s *Store) UnsentLetters(ctx context.Context, before time.Time, limit int) ([]string, error) {
 	rows, _ := s.db.Query(ctx, sqlUnsentLetters, args{"before": before, "limit": limit})
 	list, err := pgx.CollectRows(rows, pgx.RowTo[string])

@@ -149,7 +149,7 @@ func (s *Store) toSubscriber(ctx context.Context, q querier, l letterRow, v *new
 	if err != nil {
 		return err
 	}
-	if why, err := s.why(ctx, q, u.mac, false); err != nil || why != "" {
+	if why, err := s.stopped(ctx, q, l.kind, u.mac); err != nil || why != "" {
 		return errors.Join(err, errNobody)
 	}
 	v.ToName, v.ToEmail, v.Locale = u.Name, u.Email, u.Locale
@@ -172,7 +172,7 @@ func (s *Store) toSubscriber(ctx context.Context, q querier, l letterRow, v *new
 			v.Cadences = append(v.Cadences, l.Cadence)
 		}
 		v.At, v.Until, v.Locale, v.Known = &p.at, new(p.until(u)), p.localeOf(u), u.State == newsroom.SubscriberConfirmed
-		v.Link = s.base + "/xac-nhan/" + s.keys.Token(PurposeConfirm, u.ID, u.version)
+		v.Link = s.base + "/xac-nhan/" + s.confirmLink(u, p)
 	case newsroom.LetterLeft:
 		v.At = &l.date
 		v.Link = s.base + "/dang-ky"
@@ -184,6 +184,15 @@ func (s *Store) toSubscriber(ctx context.Context, q querier, l letterRow, v *new
 	}
 	v.Sections, err = s.sectionNames(ctx, q, sections, v.Locale)
 	return err
+}
+
+// stopped says why an address gets no letter of kind, "" nothing does: what a server said of it once does not stop what finds out
+// whether that is still so.
+func (s *Store) stopped(ctx context.Context, q querier, kind newsroom.LetterKind, mac []byte) (string, error) {
+	if kind == newsroom.LetterConfirm || kind == newsroom.LetterConfirmAgain {
+		return s.held(ctx, q, mac)
+	}
+	return s.why(ctx, q, mac, false)
 }
 
 // toFriend opens the address that a reader typed, or the inspector's. It is sealed in the letter and belongs to no account.

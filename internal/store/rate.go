@@ -15,15 +15,15 @@ const sqlTakeRate = `
 // value. It returns 0, or how long to wait. The value (an address, a network) is kept as a keyed hash only.
 func (s *Store) TakeRate(ctx context.Context, rule, value string, most int, window time.Duration) (wait time.Duration, err error) {
 	now := s.now().UTC()
-	bucket := now.Truncate(window)
+	over := now.Truncate(window).Add(window) // names the window: what is over is swept, however long it was
 	rows, err := s.db.Exec(ctx, sqlTakeRate, args{
-		"key": s.keys.MAC("rate/"+rule, value), "bucket": bucket.Unix(), "most": most,
+		"key": s.keys.MAC("rate/"+rule, value), "bucket": over.Unix(), "most": most,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("count %s: %w", rule, err)
 	}
 	if rows.RowsAffected() == 0 {
-		return bucket.Add(window).Sub(now), nil
+		return over.Sub(now), nil
 	}
 	return 0, nil
 }

@@ -21,15 +21,16 @@ type sub struct {
 	newsroom.Subscriber
 	mac     []byte
 	version int
+	confirm []byte // hash of the newest confirmation link's token
 }
 
 func scanSub(row pgx.Row) (u sub, err error) {
-	err = row.Scan(&u.ID, &u.Email, &u.Name, &u.Locale, &u.State, &u.Source, &u.RequestedAt, &u.ConfirmedAt, &u.LeftAt, &u.mac, &u.version)
+	err = row.Scan(&u.ID, &u.Email, &u.Name, &u.Locale, &u.State, &u.Source, &u.RequestedAt, &u.ConfirmedAt, &u.LeftAt, &u.mac, &u.version, &u.confirm)
 	return u, notFound(err)
 }
 
 const (
-	sqlSubs           = `SELECT ` + subscriberColumns + `, s.email_mac, s.key_version FROM subscribers s `
+	sqlSubs           = `SELECT ` + subscriberColumns + `, s.email_mac, s.key_version, s.confirm_hash FROM subscribers s `
 	sqlSubByID        = sqlSubs + `WHERE s.id = @id`
 	sqlSubByKey       = sqlSubs + `WHERE s.email_key = @key AND s.email_key <> '' FOR UPDATE`
 	sqlSubByPrefs     = sqlSubs + `WHERE s.prefs_hash = @hash`
@@ -130,8 +131,8 @@ const (
 
 // Subscribe takes a citizen's request and writes the letter with the confirmation link; nothing else changes before that is
 // pressed, so that nobody can change another's lists. It answers the same whether the address is known or not; the id is for the
-// workflow only, "" where there is nothing to follow (an address that wants no mail of any kind). *newsroom.InvalidError when
-// the form is wrong.
+// workflow only, "" where there is nothing to follow: its reader called our mail spam, or the office writes there no more. An address
+// that servers refused is asked, since it may work again. *newsroom.InvalidError when the form is wrong.
 func (s *Store) Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id string, err error) {
 	if r, err = s.cleanSubscribe(ctx, r); err != nil {
 		return "", err
@@ -139,7 +140,7 @@ func (s *Store) Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id 
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		now, key := s.now().UTC(), strings.ToLower(r.Email)
 		mac := s.emailMAC(key)
-		if why, err := s.why(ctx, tx, mac, false); err != nil || why != "" {
+		if why, err := s.held(ctx, tx, mac); err != nil || why != "" {
 			id = ""
 			return err
 		}
@@ -149,6 +150,9 @@ func (s *Store) Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id 
 		act, err := s.consented(ctx, tx, id, actRequested, now, r.Proof,
 			asked{Sections: r.Sections, Cadence: r.Cadence, Name: r.Name, Locale: r.Locale})
 		if err != nil {
+			return err
+		}
+		if err := s.renewConfirm(ctx, tx, id, act); err != nil {
 			return err
 		}
 		return s.writeLetter(ctx, tx, letter{
@@ -161,8 +165,24 @@ func (s *Store) Subscribe(ctx context.Context, r newsroom.SubscribeRequest) (id 
 	return id, nil
 }
 
-// askFor finds or makes the row of an address that asks.
+// askFor finds or makes the row of an address that asks. Whose data are to be erased by now is asked as somebody new: by their own link
+// they could confirm nothing any more.
 func (s *Store) askFor(ctx context.Context, tx pgx.Tx, r newsroom.SubscribeRequest, key string, mac []byte, now time.Time) (string, error) {
+	id, err := s.askOf(ctx, tx, r, key, mac, now)
+	if errors.Is(err, newsroom.ErrNotFound) { // found, and removed by the clock meanwhile
+		id, err = s.askOf(ctx, tx, r, key, mac, now)
+	}
+	if err != nil {
+		return "", err
+	}
+	erased, err := s.eraseLeft(ctx, tx, id, now.Add(-leftLife))
+	if err != nil || !erased {
+		return id, err
+	}
+	return s.askOf(ctx, tx, r, key, mac, now)
+}
+
+func (s *Store) askOf(ctx context.Context, tx pgx.Tx, r newsroom.SubscribeRequest, key string, mac []byte, now time.Time) (string, error) {
 	id, version := newsroom.NewID(), s.keys.Version()
 	tag, err := tx.Exec(ctx, sqlInsertSub, args{
 		"id": id, "email": r.Email, "key": key, "mac": mac, "name": r.Name, "locale": r.Locale, "at": now, "version": version,
@@ -183,7 +203,8 @@ const (
 	sqlLeaveList = `
 	DELETE FROM subscriptions WHERE subscriber_id = @id AND section_id = ANY (@sections) AND @cadence IN ('', cadence) RETURNING section_id`
 	sqlLeaveLists = `DELETE FROM subscriptions WHERE subscriber_id = @id AND NOT (section_id = ANY (@keep))`
-	sqlCountLists = `SELECT count(*) FROM subscriptions WHERE subscriber_id = @id`
+	sqlCountRest  = `
+	SELECT count(*)::int FROM subscriptions WHERE subscriber_id = @id AND NOT (section_id = ANY (@sections) AND @cadence IN ('', cadence))`
 	// Who left before and asked again without confirming left then: the clock of erasure runs on.
 	sqlLeaveSub = `UPDATE subscribers SET state = 'left', left_at = coalesce(left_at, @at) WHERE id = @id`
 )
@@ -218,6 +239,10 @@ func (s *Store) SetPreferences(ctx context.Context, token string, lists []newsro
 		if locked.State != newsroom.SubscriberConfirmed {
 			return newsroom.ErrForbidden
 		}
+		before, err := s.whole(ctx, tx, locked) // under the lock: a list that was confirmed meanwhile has mails to stop too
+		if err != nil {
+			return err
+		}
 		now := s.now().UTC()
 		if _, err := tx.Exec(ctx, sqlLeaveLists, args{"id": u.ID, "keep": ids}); err != nil {
 			return err
@@ -229,7 +254,7 @@ func (s *Store) SetPreferences(ctx context.Context, token string, lists []newsro
 			}
 		}
 		var left []string
-		for _, l := range u.Lists {
+		for _, l := range before.Lists {
 			if !slices.Contains(ids, l.Section) {
 				left = append(left, l.Section)
 			}

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,31 +15,37 @@ import (
 )
 
 // pending is what an address has asked for and nobody has confirmed yet. A request renews those before it whose links still worked, so
-// that one link stands for all of them: each section once, as it was asked for last.
+// that one link stands for all of them: each section once, as it was asked for last. Leaving everything ends them, leaving a list does not.
 type pending struct {
 	lists  []newsroom.Subscription
 	name   string // as it was typed last, "" never
 	locale string
 	at     time.Time // of the newest request
+	first  int64     // number of the oldest request, by which their link is known
 }
 
 const sqlOpenRequests = `
-	SELECT at, detail FROM consents WHERE subscriber_id = @subscriber AND act = 'requested'
-	  AND id > coalesce((SELECT max(id) FROM consents WHERE subscriber_id = @subscriber AND act IN ('confirmed', 'left', 'erased')), 0)
+	SELECT id, at, detail FROM consents WHERE subscriber_id = @subscriber AND act = 'requested'
+	  AND id > coalesce((SELECT max(id) FROM consents WHERE subscriber_id = @subscriber
+	    AND (act IN ('confirmed', 'erased') OR (act = 'left' AND detail->>'all' = 'true'))), 0)
 	ORDER BY id`
 
 // pending returns what u has asked for and not confirmed yet. done: there is nothing to confirm any more.
 func (s *Store) pending(ctx context.Context, q querier, u sub) (p pending, done bool, err error) {
 	rows, _ := q.Query(ctx, sqlOpenRequests, args{"subscriber": u.ID})
+	var act int64
 	var at time.Time
 	var detail []byte
-	_, err = pgx.ForEachRow(rows, []any{&at, &detail}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&act, &at, &detail}, func() error {
 		var want asked
 		if err := json.Unmarshal(detail, &want); err != nil {
 			return err
 		}
 		if at.Sub(p.at) > newsroom.ConfirmLife {
 			p = pending{}
+		}
+		if p.first == 0 {
+			p.first = act
 		}
 		p.add(want, at)
 		return nil
@@ -47,7 +55,7 @@ func (s *Store) pending(ctx context.Context, q querier, u sub) (p pending, done 
 		return p, false, fmt.Errorf("requests of subscriber %s: %w", u.ID, err)
 	case p.at.IsZero() && u.State == newsroom.SubscriberConfirmed:
 		return p, true, nil
-	case s.now().Sub(p.at) > newsroom.ConfirmLife:
+	case s.now().After(p.until(u)):
 		return p, false, newsroom.ErrNotFound
 	}
 	return p, false, nil
@@ -65,6 +73,37 @@ func (p *pending) add(want asked, at time.Time) {
 	if want.Locale != "" {
 		p.locale = want.Locale
 	}
+}
+
+const sqlRenewConfirm = `UPDATE subscribers SET confirm_hash = @hash WHERE id = @id`
+
+// confirmToken is the token of the link that stands for the requests from act first on. Each such link is another one: whoever keeps an
+// old mail cannot press what somebody asks for later.
+func (s *Store) confirmToken(u sub, first int64) string {
+	return s.keys.Token(PurposeConfirm, u.ID+"-"+strconv.FormatInt(first, 10), u.version)
+}
+
+// confirmLink is the token of p's link. A link of before each had its own stands until the next request that begins anew.
+func (s *Store) confirmLink(u sub, p pending) string {
+	token := s.confirmToken(u, p.first)
+	if !bytes.Equal(hashToken(token), u.confirm) {
+		return s.keys.Token(PurposeConfirm, u.ID, u.version)
+	}
+	return token
+}
+
+// renewConfirm makes the link of request act the one that works, unless it adds to requests whose link works still.
+func (s *Store) renewConfirm(ctx context.Context, tx pgx.Tx, id string, act int64) error {
+	u, err := scanSub(tx.QueryRow(ctx, sqlSubByID, args{"id": id}))
+	if err != nil {
+		return err
+	}
+	p, _, err := s.pending(ctx, tx, u)
+	if err != nil || p.first != act {
+		return err
+	}
+	_, err = tx.Exec(ctx, sqlRenewConfirm, args{"id": id, "hash": hashToken(s.confirmToken(u, act))})
+	return err
 }
 
 // until is when the link of p stops working: after its life, or when the data of somebody who had left are erased.
@@ -93,7 +132,7 @@ func (p pending) localeOf(u sub) string {
 }
 
 // Confirmation looks what a confirmation link stands for, changing nothing. newsroom.ErrNotFound for a link that is unknown or older
-// than ConfirmLife.
+// than its mail said.
 func (s *Store) Confirmation(ctx context.Context, token string) (c newsroom.Confirmation, err error) {
 	found, err := scanSub(s.db.QueryRow(ctx, sqlSubByConfirm, args{"hash": hashToken(token)}))
 	if err != nil {
@@ -104,6 +143,9 @@ func (s *Store) Confirmation(ctx context.Context, token string) (c newsroom.Conf
 		return c, fmt.Errorf("confirmation: %w", err)
 	}
 	if c.Subscriber, err = s.whole(ctx, s.db, found); err != nil {
+		return c, err
+	}
+	if c.Blocked, err = s.held(ctx, s.db, found.mac); err != nil {
 		return c, err
 	}
 	c.Done, c.Before = done, c.Lists
@@ -148,7 +190,7 @@ const sqlWant = `
 	  changed_at = CASE subscriptions.cadence WHEN excluded.cadence THEN subscriptions.changed_at ELSE excluded.changed_at END`
 
 // Confirm carries out what a confirmation link stands for, on record with proof: what Confirmation shows. A second press changes
-// nothing and answers the same. newsroom.ErrNotFound as for Confirmation.
+// nothing and answers the same. Blocks that it disproves are lifted and named on record. newsroom.ErrNotFound as for Confirmation.
 func (s *Store) Confirm(ctx context.Context, token string, proof newsroom.Proof) (id string, err error) {
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		u, err := scanSub(tx.QueryRow(ctx, sqlLockSubConfirm, args{"hash": hashToken(token)}))
@@ -169,11 +211,15 @@ func (s *Store) Confirm(ctx context.Context, token string, proof newsroom.Proof)
 				return err
 			}
 		}
-		// Who proves again that the address works and wants mail is free of what stood against it.
-		if _, err := tx.Exec(ctx, sqlUnsuppress, args{"mac": u.mac}); err != nil {
+		lifted, err := s.lift(ctx, tx, u)
+		if err != nil {
 			return err
 		}
-		_, err = s.consented(ctx, tx, u.ID, actConfirmed, now, proof, ofLists(p.lists))
+		about := ofLists(p.lists)
+		if len(lifted) > 0 {
+			about["lifted"] = lifted
+		}
+		_, err = s.consented(ctx, tx, u.ID, actConfirmed, now, proof, about)
 		return err
 	})
 	if err != nil {

@@ -25,7 +25,7 @@ func (h *mailHouse) wish(email, name, locale string, cadence newsroom.Cadence, s
 // shown is what a confirmation link shows, and pressed what it did.
 func (h *mailHouse) shown(id string) string {
 	h.t.Helper()
-	c, err := h.Confirmation(h.t.Context(), h.keys.Token(PurposeConfirm, id, 1))
+	c, err := h.Confirmation(h.t.Context(), h.confirmation(id))
 	if err != nil {
 		return err.Error()
 	}
@@ -34,7 +34,7 @@ func (h *mailHouse) shown(id string) string {
 
 func (h *mailHouse) pressed(id string) string {
 	h.t.Helper()
-	if _, err := h.Confirm(h.t.Context(), h.keys.Token(PurposeConfirm, id, 1), newsroom.Proof{}); err != nil {
+	if _, err := h.Confirm(h.t.Context(), h.confirmation(id), newsroom.Proof{}); err != nil {
 		return err.Error()
 	}
 	u, err := h.Subscriber(h.t.Context(), id)
@@ -79,7 +79,7 @@ func TestConfirmationShowsWhatThePressDoes(t *testing.T) {
 		t.Errorf("the mail to somebody known says %s", said)
 	}
 	want = "Bình/en: kinh-te:daily thong-bao:instant"
-	c, err := h.Confirmation(t.Context(), h.keys.Token(PurposeConfirm, id, 1))
+	c, err := h.Confirmation(t.Context(), h.confirmation(id))
 	if err != nil || newsroom.ListsCell(c.Before) != "kinh-te:daily thong-bao:weekly" || c.State != newsroom.SubscriberConfirmed {
 		t.Errorf("before it is %+v, %v", c, err)
 	}
@@ -144,7 +144,10 @@ func TestAskingAgainDoesNotStopTheClock(t *testing.T) {
 	if n, err := h.EraseLeft(ctx, 10); err != nil || n != 0 {
 		t.Fatalf("erased %d too early, %v", n, err)
 	}
-	h.later(time.Second)
+	h.later(2 * time.Second)
+	if said := h.shown(gone); !strings.Contains(said, newsroom.ErrNotFound.Error()) { // as its letter said, also where nobody has swept yet
+		t.Errorf("after the time in the letter the link shows %s", said)
+	}
 	if n, err := h.EraseLeft(ctx, 10); err != nil || n != 1 {
 		t.Errorf("erased %d, %v", n, err)
 	}
@@ -154,7 +157,7 @@ func TestAskingAgainDoesNotStopTheClock(t *testing.T) {
 	if u, err := h.Subscriber(ctx, back); err != nil || u.State != newsroom.SubscriberConfirmed {
 		t.Errorf("%+v, %v", u, err)
 	}
-	if _, err := h.Confirmation(ctx, h.keys.Token(PurposeConfirm, gone, 1)); !errors.Is(err, newsroom.ErrNotFound) {
+	if _, err := h.Confirmation(ctx, h.confirmation(gone)); !errors.Is(err, newsroom.ErrNotFound) {
 		t.Errorf("the link of somebody erased: %v", err)
 	}
 }

@@ -182,7 +182,10 @@ func (s *Store) SubscriberStanding(ctx context.Context, id string) (st newsroom.
 	return st, nil
 }
 
-const sqlRemindSub = `UPDATE subscribers SET reminded_at = @at WHERE id = @id AND state = 'requested' AND reminded_at IS NULL`
+// Where the letter was refused for good, the reminder would be too.
+const sqlRemindSub = `
+	UPDATE subscribers SET reminded_at = @at WHERE id = @id AND state = 'requested' AND reminded_at IS NULL
+	  AND NOT EXISTS (SELECT FROM letters WHERE id = @asked AND state = 'hard')`
 
 // RemindSubscriber writes the one reminder to somebody who has not pressed the confirmation link yet, while it still works.
 // A repeat writes nothing.
@@ -193,7 +196,7 @@ func (s *Store) RemindSubscriber(ctx context.Context, id string) error {
 		if err != nil || kind != actRequested || now.Sub(at) >= newsroom.ConfirmLife {
 			return ignoreNotFound(err)
 		}
-		tag, err := tx.Exec(ctx, sqlRemindSub, args{"id": id, "at": now})
+		tag, err := tx.Exec(ctx, sqlRemindSub, args{"id": id, "at": now, "asked": fmt.Sprintf("%s/%s/%d", newsroom.LetterConfirm, id, act)})
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
@@ -256,7 +259,11 @@ func (s *Store) EraseLeft(ctx context.Context, limit int) (n int, err error) {
 		return 0, fmt.Errorf("list who left: %w", err)
 	}
 	for _, id := range ids {
-		erased, err := s.eraseLeft(ctx, id, before)
+		var erased bool
+		err := s.tx(ctx, func(tx pgx.Tx) (err error) {
+			erased, err = s.eraseLeft(ctx, tx, id, before)
+			return err
+		})
 		if err != nil {
 			return n, fmt.Errorf("erase subscriber %s: %w", id, err)
 		}
@@ -268,14 +275,10 @@ func (s *Store) EraseLeft(ctx context.Context, limit int) (n int, err error) {
 }
 
 // eraseLeft erases somebody who left before, unless they have come back since they were listed.
-func (s *Store) eraseLeft(ctx context.Context, id string, before time.Time) (erased bool, err error) {
-	err = s.tx(ctx, func(tx pgx.Tx) error {
-		u, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": id}))
-		erased = err == nil && u.LeftAt != nil && !u.LeftAt.After(before) && u.State != newsroom.SubscriberErased
-		if !erased {
-			return ignoreNotFound(err)
-		}
-		return s.erase(ctx, tx, id, newsroom.Proof{Source: "clock"})
-	})
-	return erased, err
+func (s *Store) eraseLeft(ctx context.Context, tx pgx.Tx, id string, before time.Time) (erased bool, err error) {
+	u, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": id}))
+	if err != nil || u.LeftAt == nil || u.LeftAt.After(before) || u.State == newsroom.SubscriberErased {
+		return false, ignoreNotFound(err)
+	}
+	return true, s.erase(ctx, tx, id, newsroom.Proof{Source: "clock"})
 }

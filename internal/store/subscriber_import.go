@@ -235,20 +235,26 @@ func (s *Store) eachBatch(ctx context.Context, list io.Reader, fallback []string
 	return nil
 }
 
-// What stands in the way of each address, by its place in the batch: suppression, else state of the subscriber, and whether
-// all its lists are there already.
+// What stands in the way of each address, by its place in the batch: suppression, else state of the subscriber; the sections that the
+// list is too old for, since their reader has left them or chosen others after that consent (without a day: whenever that was); and
+// whether all others are there already. Whoever left has left also where anybody has asked in their name since.
 const sqlClassify = `
-	SELECT i.nr::int, coalesce(b.why, ''), coalesce(s.state, ''),
-	  s.id IS NOT NULL AND NOT EXISTS (SELECT FROM unnest(string_to_array(i.sections, ' ')) AS w (id)
-	    WHERE NOT EXISTS (SELECT FROM subscriptions l WHERE l.subscriber_id = s.id AND l.section_id = w.id))
-	FROM unnest(@keys::text[], @macs::bytea[], @sections::text[]) WITH ORDINALITY AS i (key, mac, sections, nr)
+	SELECT i.nr::int, coalesce(b.why, ''), CASE WHEN s.state = 'requested' AND s.left_at IS NOT NULL THEN 'left' ELSE coalesce(s.state, '') END,
+	  coalesce(w.gone, '{}'), s.id IS NOT NULL AND w.missing = 0
+	FROM unnest(@keys::text[], @macs::bytea[], @sections::text[], @consents::timestamptz[]) WITH ORDINALITY AS i (key, mac, sections, consent, nr)
 	LEFT JOIN subscribers s ON s.email_key = i.key AND s.email_key <> ''
-	LEFT JOIN LATERAL (SELECT why FROM suppressions WHERE email_mac = i.mac ORDER BY scope LIMIT 1) b ON true`
+	LEFT JOIN LATERAL (SELECT why FROM suppressions WHERE email_mac = i.mac ORDER BY scope LIMIT 1) b ON true
+	LEFT JOIN LATERAL (SELECT array_agg(w.id) FILTER (WHERE g.gone) AS gone, count(*) FILTER (WHERE NOT g.gone) AS missing
+	  FROM unnest(string_to_array(i.sections, ' ')) AS w (id), LATERAL (SELECT EXISTS (SELECT FROM consents c
+	    WHERE c.subscriber_id = s.id AND c.at >= coalesce(i.consent, '-infinity') AND ((c.act = 'left' AND c.detail->'sections' ? w.id)
+	      OR (c.act = 'changed' AND NOT c.detail->'sections' ? w.id))) AS gone) g
+	  WHERE NOT EXISTS (SELECT FROM subscriptions l WHERE l.subscriber_id = s.id AND l.section_id = w.id)) w ON s.id IS NOT NULL`
 
 // classify counts what becomes of each line and empties the key of those that are not taken.
 func (s *Store) classify(ctx context.Context, q querier, batch []importLine, r *newsroom.ImportReport) error {
 	var keys, sections []string
 	var macs [][]byte
+	var consents []*time.Time
 	var at []int
 	for i := range batch {
 		l := &batch[i]
@@ -259,12 +265,14 @@ func (s *Store) classify(ctx context.Context, q querier, batch []importLine, r *
 			continue
 		}
 		keys, macs, sections, at = append(keys, l.key), append(macs, s.emailMAC(l.key)), append(sections, l.sections()), append(at, i)
+		consents = append(consents, l.ConsentAt)
 	}
-	rows, _ := q.Query(ctx, sqlClassify, args{"keys": orEmpty(keys), "macs": macs, "sections": orEmpty(sections)})
+	rows, _ := q.Query(ctx, sqlClassify, args{"keys": orEmpty(keys), "macs": macs, "sections": orEmpty(sections), "consents": consents})
 	var nr int
 	var why, state string
+	var gone []string
 	var all bool
-	_, err := pgx.ForEachRow(rows, []any{&nr, &why, &state, &all}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&nr, &why, &state, &gone, &all}, func() error {
 		l := &batch[at[nr-1]]
 		switch {
 		case why != "":
@@ -275,6 +283,10 @@ func (s *Store) classify(ctx context.Context, q querier, batch []importLine, r *
 			r.Skipped++
 			r.Note(l.Line, "left")
 			l.key = ""
+		case all && len(gone) > 0:
+			r.Skipped++
+			r.Note(l.Line, "left_section")
+			l.key = ""
 		case state == "":
 			r.Added++
 		case all && state == string(newsroom.SubscriberConfirmed):
@@ -282,6 +294,7 @@ func (s *Store) classify(ctx context.Context, q querier, batch []importLine, r *
 			l.key = ""
 		default:
 			r.Merged++
+			l.Lists = slices.DeleteFunc(slices.Clone(l.Lists), func(one newsroom.Subscription) bool { return slices.Contains(gone, one.Section) })
 		}
 		return nil
 	})
@@ -299,7 +312,7 @@ const (
 	  AS i (id, email, key, mac, name, consent, confirm, prefs)
 	ON CONFLICT (email_key) WHERE email_key <> '' DO UPDATE SET state = 'confirmed', confirmed_at = coalesce(subscribers.confirmed_at, excluded.confirmed_at),
 	  left_at = NULL, name = CASE WHEN subscribers.name = '' THEN excluded.name ELSE subscribers.name END
-	  WHERE subscribers.state IN ('requested', 'confirmed')`
+	  WHERE subscribers.state = 'confirmed' OR (subscribers.state = 'requested' AND subscribers.left_at IS NULL)`
 	sqlTakeLists = `
 	INSERT INTO subscriptions (subscriber_id, section_id, cadence, since, changed_at)
 	SELECT s.id, i.section, i.cadence, i.since, i.since

@@ -30,7 +30,7 @@ const sqlLeaving = `
 	  SELECT l.section_id = ANY (m.lists) AND m.cadence IN ('', l.cadence) AS of_it
 	  FROM mail m JOIN subscriptions l ON l.subscriber_id = m.subscriber_id)
 	SELECT m.subscriber_id, CASE WHEN cardinality(m.lists) = 1 AND m.kind <> 'digest' THEN m.lists[1] ELSE '' END, m.cadence, m.lists,
-	  coalesce(s.state, 'erased'), EXISTS (SELECT FROM own WHERE of_it), (SELECT count(*)::int FROM own WHERE NOT of_it)
+	  coalesce(s.state, 'erased'), coalesce(s.locale, ''), EXISTS (SELECT FROM own WHERE of_it), (SELECT count(*)::int FROM own WHERE NOT of_it)
 	FROM mail m LEFT JOIN subscribers s ON s.id = m.subscriber_id`
 
 // sealChars of a derived token prove a leave link: 132 bits.
@@ -69,7 +69,7 @@ func (s *Store) Leaving(ctx context.Context, token string) (l newsroom.Leaving, 
 
 func (s *Store) leavingMail(ctx context.Context, issueID, subscriberID string) (l newsroom.Leaving, err error) {
 	err = s.db.QueryRow(ctx, sqlLeaving, args{"issue": issueID, "subscriber": subscriberID}).
-		Scan(&l.SubscriberID, &l.Section, &l.Cadence, &l.Lists, &l.State, &l.Still, &l.Rest)
+		Scan(&l.SubscriberID, &l.Section, &l.Cadence, &l.Lists, &l.State, &l.Locale, &l.Still, &l.Rest)
 	if err != nil {
 		return l, fmt.Errorf("leave link: %w", notFound(err))
 	}
@@ -93,7 +93,7 @@ func (s *Store) Leave(ctx context.Context, token string, all bool, proof newsroo
 // leaveMail ends what one mail was of, for somebody who still subscribes to something.
 func (s *Store) leaveMail(ctx context.Context, l newsroom.Leaving, all bool, proof newsroom.Proof) error {
 	switch {
-	case all || (l.Still && l.Rest == 0):
+	case all:
 		return s.leaveAll(ctx, l.SubscriberID, proof)
 	case l.Still:
 		return s.leaveLists(ctx, l.SubscriberID, l.Lists, l.Cadence, proof)
@@ -111,9 +111,19 @@ func (s *Store) LeaveAll(ctx context.Context, token string, proof newsroom.Proof
 	return u.ID, s.leaveByLink(ctx, u.ID, proof)
 }
 
+// leaveLists ends lists, with a cadence those at it; with the last one the whole subscription. Which is the last is seen under the lock:
+// another may have been confirmed meanwhile.
 func (s *Store) leaveLists(ctx context.Context, id string, sections []string, cadence newsroom.Cadence, proof newsroom.Proof) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		if _, err := scanSub(tx.QueryRow(ctx, sqlLockSub, args{"id": id})); err != nil {
+			return err
+		}
+		var rest int
+		if err := tx.QueryRow(ctx, sqlCountRest, args{"id": id, "sections": sections, "cadence": cadence}).Scan(&rest); err != nil {
+			return err
+		}
+		if rest == 0 {
+			_, err := s.leave(ctx, tx, id, proof)
 			return err
 		}
 		rows, _ := tx.Query(ctx, sqlLeaveList, args{"id": id, "sections": sections, "cadence": cadence})

@@ -22,7 +22,7 @@ func TestSubscribeChangesNothingBeforeTheLinkIsPressed(t *testing.T) {
 	if n := h.value(`SELECT count(*) FROM subscriptions`); n != 0 {
 		t.Errorf("%d lists before the confirmation", n)
 	}
-	token := h.keys.Token(PurposeConfirm, id, 1)
+	token := h.confirmation(id)
 	c, err := h.Confirmation(ctx, token)
 	if err != nil || c.Done || c.Wants("kinh-te") != newsroom.CadenceInstant || c.State != newsroom.SubscriberRequested {
 		t.Fatalf("confirmation shows %+v, %v", c, err)
@@ -56,7 +56,7 @@ func TestSubscribeByAStrangerLeavesAKnownPersonAlone(t *testing.T) {
 	if err != nil || u.State != newsroom.SubscriberConfirmed || len(u.Lists) != 1 {
 		t.Fatalf("a stranger's request changed %+v, %v", u, err)
 	}
-	if _, err := h.Confirm(ctx, h.keys.Token(PurposeConfirm, id, 1), newsroom.Proof{}); err != nil {
+	if _, err := h.Confirm(ctx, h.confirmation(id), newsroom.Proof{}); err != nil {
 		t.Fatal(err)
 	}
 	if u, err = h.Subscriber(ctx, id); err != nil || len(u.Lists) != 2 {
@@ -74,7 +74,7 @@ func TestConfirmationLinkDiesAfterTwoDays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := h.keys.Token(PurposeConfirm, id, 1)
+	token := h.confirmation(id)
 	h.later(48*time.Hour + time.Second)
 	if _, err := h.Confirm(t.Context(), token, newsroom.Proof{}); !errors.Is(err, newsroom.ErrNotFound) {
 		t.Fatalf("late press: %v", err)
@@ -82,7 +82,10 @@ func TestConfirmationLinkDiesAfterTwoDays(t *testing.T) {
 	if _, err := h.Subscribe(t.Context(), request("binh@example.vn", "kinh-te")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Confirm(t.Context(), token, newsroom.Proof{}); err != nil {
+	if _, err := h.Confirm(t.Context(), token, newsroom.Proof{}); !errors.Is(err, newsroom.ErrNotFound) {
+		t.Errorf("the old link after asking again: %v", err)
+	}
+	if _, err := h.Confirm(t.Context(), h.confirmation(id), newsroom.Proof{}); err != nil {
 		t.Errorf("after asking again: %v", err)
 	}
 }

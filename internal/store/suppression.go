@@ -25,9 +25,17 @@ const (
 // emailMAC is the keyed hash of an address: it survives erasure, so that nobody who was erased is taken back by a list.
 func (s *Store) emailMAC(key string) []byte { return s.keys.MAC("email", key) }
 
+// Who may lift a block: what servers said of an address (hard, soft) is disproved by its owner, who confirms a letter that arrived there;
+// an erasure keeps lists from taking an address back, not its owner. Where a reader called our mail spam, or the office writes no more,
+// a form that anybody can fill in causes no letter either: only the office lifts that.
+const held = `(why IN ('complaint', 'admin') OR (scope = 'all' AND why <> 'hard'))`
+
 const (
+	// A block that only the office lifts takes the place of one that its reader lifts, never the other way round.
 	sqlSuppress = `
-	INSERT INTO suppressions (email_mac, scope, why, at) VALUES (@mac, @scope, @why, @at) ON CONFLICT (email_mac, scope) DO NOTHING`
+	INSERT INTO suppressions AS b (email_mac, scope, why, at) VALUES (@mac, @scope, @why, @at)
+	ON CONFLICT (email_mac, scope) DO UPDATE SET why = excluded.why, at = excluded.at
+	WHERE array_position(ARRAY['complaint', 'admin'], excluded.why) > coalesce(array_position(ARRAY['complaint', 'admin'], b.why), 0)`
 	// A suppressed row keeps why where others keep how far the relay went: its reader left, or the address is blocked.
 	suppressedWhy = `coalesce((SELECT b.why FROM suppressions b JOIN subscribers s ON s.email_mac = b.email_mac
 	  WHERE s.id = d.subscriber_id ORDER BY b.scope LIMIT 1), 'left')`
@@ -38,9 +46,11 @@ const (
 	WHERE subscriber_id = @subscriber AND (state IN ('pending', 'claimed', 'soft') OR (state = 'in_doubt' AND next_attempt IS NOT NULL))
 	  AND (cardinality(@lists::text[]) = 0 OR issue_id IN (SELECT id FROM mail_issues i
 	    WHERE i.id = issue_id AND CASE i.kind WHEN 'digest' THEN i.sections && @lists::text[] ELSE i.list = ANY (@lists::text[]) END))`
-	sqlUnsuppress = `DELETE FROM suppressions WHERE email_mac = @mac AND why <> 'admin'`
-	sqlWhy        = `SELECT why FROM suppressions WHERE email_mac = @mac AND (scope = 'all' OR @bulk) ORDER BY scope LIMIT 1`
-	sqlByMAC      = `SELECT id FROM subscribers WHERE email_mac = @mac AND state <> 'erased'`
+	sqlUnsuppress = `DELETE FROM suppressions WHERE email_mac = @mac AND NOT ` + held + ` RETURNING why`
+	sqlHeld       = `SELECT why FROM suppressions WHERE email_mac = @mac AND ` + held + ` ORDER BY scope LIMIT 1`
+	// What only the office lifts is told first.
+	sqlWhy   = `SELECT why FROM suppressions WHERE email_mac = @mac AND (scope = 'all' OR @bulk) ORDER BY NOT ` + held + `, scope LIMIT 1`
+	sqlByMAC = `SELECT id FROM subscribers WHERE email_mac = @mac AND state <> 'erased'`
 )
 
 // suppress stops newsletters (or with scopeAll every mail) to an address, what is on its way included: a row is either at
@@ -79,12 +89,31 @@ func (s *Store) suppressOpen(ctx context.Context, tx pgx.Tx, subscriberID string
 
 // why says what suppresses an address, "" nothing. With bulk a block of newsletters counts too.
 func (s *Store) why(ctx context.Context, q querier, mac []byte, bulk bool) (string, error) {
-	var why string
-	err := q.QueryRow(ctx, sqlWhy, args{"mac": mac, "bulk": bulk}).Scan(&why)
-	if err = ignoreNotFound(notFound(err)); err != nil {
+	return reason(q.QueryRow(ctx, sqlWhy, args{"mac": mac, "bulk": bulk}))
+}
+
+// held says why an address gets no letter that asks it to confirm, and what confirming would not lift: "" nothing does.
+func (s *Store) held(ctx context.Context, q querier, mac []byte) (string, error) {
+	return reason(q.QueryRow(ctx, sqlHeld, args{"mac": mac}))
+}
+
+func reason(row pgx.Row) (why string, err error) {
+	if err = ignoreNotFound(notFound(row.Scan(&why))); err != nil {
 		return "", fmt.Errorf("look for suppression: %w", err)
 	}
 	return why, nil
+}
+
+// lift takes away the blocks that a confirmation disproves, and returns what they were for. What came back before counts no more.
+func (s *Store) lift(ctx context.Context, tx pgx.Tx, u sub) (lifted []string, err error) {
+	rows, _ := tx.Query(ctx, sqlUnsuppress, args{"mac": u.mac})
+	if lifted, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		return nil, fmt.Errorf("lift blocks of subscriber %s: %w", u.ID, err)
+	}
+	if _, err := tx.Exec(ctx, sqlForgive, args{"id": u.ID}); err != nil {
+		return nil, fmt.Errorf("forget what came back from subscriber %s: %w", u.ID, err)
+	}
+	return lifted, nil
 }
 
 // BlockSubscriber stops every newsletter to a subscriber on an admin's word; UnblockSubscriber takes it back, also a block that a
@@ -103,12 +132,17 @@ const (
 // UnblockSubscriber lets newsletters go to a subscriber again; what came back before counts no more.
 func (s *Store) UnblockSubscriber(ctx context.Context, by newsroom.Person, id string) error {
 	return s.block(ctx, by, id, "subscriber.unblock", func(tx pgx.Tx, mac []byte) error {
-		if _, err := tx.Exec(ctx, sqlUnblock, args{"mac": mac}); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, sqlForgive, args{"id": id})
-		return err
+		return s.unblock(ctx, tx, id, mac)
 	})
+}
+
+// unblock lifts every block of an address, and what came back from its subscriber, if there is one, counts no more.
+func (s *Store) unblock(ctx context.Context, tx pgx.Tx, id string, mac []byte) error {
+	if _, err := tx.Exec(ctx, sqlUnblock, args{"mac": mac}); err != nil {
+		return fmt.Errorf("lift blocks: %w", err)
+	}
+	_, err := tx.Exec(ctx, sqlForgive, args{"id": id})
+	return err
 }
 
 const sqlSubscriberMAC = `SELECT email_mac FROM subscribers WHERE id = @id AND state <> 'erased' FOR UPDATE`

@@ -61,7 +61,7 @@ func TestTrendCountsActsOnTheirDay(t *testing.T) {
 	ctx := t.Context()
 	confirm := func(id string) {
 		t.Helper()
-		if _, err := h.Confirm(ctx, h.keys.Token(PurposeConfirm, id, 1), newsroom.Proof{}); err != nil {
+		if _, err := h.Confirm(ctx, h.confirmation(id), newsroom.Proof{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,6 +15,8 @@ type confirmPage struct {
 	Known bool // gets news already
 	Done  bool
 	Dead  bool // the link is unknown or too old
+
+	Blocked string // what keeps news back all the same, in words
 }
 
 // listView is a section with its cadence in words.
@@ -77,6 +79,9 @@ func (s *Server) confirmPage(w http.ResponseWriter, r *http.Request, c newsroom.
 		return err
 	}
 	page := confirmPage{Token: r.PathValue("token"), Name: c.Name, Done: c.Done, Known: c.State == newsroom.SubscriberConfirmed}
+	if c.Blocked != "" {
+		page.Blocked = s.lang(r).T("subscribe.blocked_" + c.Blocked)
+	}
 	if page.Lists, err = s.listViews(r, c.Lists, c.Before); err != nil {
 		return err
 	}

@@ -249,6 +249,8 @@ type inquiryPage struct {
 	Acts                          []inquiryEntry
 	Open, CanExport, CanLeave     bool
 	CanBlock, CanErase, CanRename bool
+	CanUnblock                    bool
+	Blocked                       string // in words
 	Outcomes                      []option
 	Answer                        string // as typed
 	Errors                        formErrors
@@ -280,21 +282,21 @@ func (s *Server) inquiry(w http.ResponseWriter, r *http.Request, me newsroom.Per
 	}
 	if page.Open {
 		there := i.State != "" && i.State != newsroom.SubscriberErased
-		page.CanExport, page.CanErase, page.CanRename, page.CanBlock = there, there, there, i.State != newsroom.SubscriberErased
+		page.CanExport, page.CanErase, page.CanRename, page.CanBlock = there, there, there, !newsroom.Held(i.Blocked)
 		page.CanLeave = i.State == newsroom.SubscriberConfirmed || i.State == newsroom.SubscriberRequested
 		if there {
 			u, err := s.Store.Subscriber(r.Context(), i.SubscriberID)
 			if err != nil {
 				return err
 			}
-			page.Name, page.CanBlock = u.Name, u.Blocked == ""
+			page.Name = u.Name
 		}
 	}
 	for _, a := range i.Acts {
 		page.Acts = append(page.Acts, inquiryEntry{a.At, o.l.T("inquiry.act_" + string(a.Act)), a.By, paragraphs(a.Note)})
-		if a.Act == newsroom.InquiryBlocked {
-			page.CanBlock = false
-		}
+	}
+	if i.Blocked != "" {
+		page.Blocked, page.CanUnblock = o.l.T("subs.blocked_"+i.Blocked), page.Open
 	}
 	chosen := newsroom.InquiryOutcome(r.PostFormValue("outcome"))
 	for _, one := range newsroom.InquiryOutcomes {
@@ -320,7 +322,7 @@ func (s *Server) postInquiry(w http.ResponseWriter, r *http.Request, me newsroom
 			return see(w, r, to)
 		}
 		err = s.Store.SettleInquiry(ctx, me, id, act)
-	case newsroom.InquiryExported, newsroom.InquiryLeft, newsroom.InquiryBlocked:
+	case newsroom.InquiryExported, newsroom.InquiryLeft, newsroom.InquiryBlocked, newsroom.InquiryUnblocked:
 		err = s.Store.SettleInquiry(ctx, me, id, act)
 	default:
 		return newsroom.ErrNotFound

@@ -70,7 +70,9 @@ func TestDeskKeepsTheRegisterOfInquiries(t *testing.T) {
 	page = admin.post("/desk/inquiries", stranger).want(t, 303).Header().Get("Location")
 	admin.get(page).want(t, 200).has(t, "Không có trong danh sách", "còn 7 giờ 30 phút làm việc").lacks(t, "Xóa dữ liệu</button>")
 	admin.post(page, url.Values{"act": {"blocked"}}).want(t, 303)
-	admin.get(page).want(t, 200).has(t, "Ngừng gửi đến địa chỉ").lacks(t, `value="blocked"`)
+	admin.get(page).want(t, 200).has(t, "Ngừng gửi đến địa chỉ", "Quản trị ngừng gửi").lacks(t, `value="blocked"`)
+	admin.post(page, url.Values{"act": {"unblocked"}}).want(t, 303)
+	admin.get(page).want(t, 200).has(t, "Cho gửi lại đến địa chỉ", `value="blocked"`).lacks(t, "Quản trị ngừng gửi", `value="unblocked"`)
 }
 
 // The person reads the same record by the preferences link, in either language, and reading it is on the register.

@@ -40,7 +40,7 @@ func langSaid(r *http.Request) string {
 	if asked := r.URL.Query().Get("lang"); asked == "vi" || asked == "en" {
 		return asked
 	}
-	if kept, err := r.Cookie(langCookie); err == nil {
+	if kept, err := r.Cookie(langCookie); err == nil && (kept.Value == "vi" || kept.Value == "en") {
 		return kept.Value
 	}
 	return ""

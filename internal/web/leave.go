@@ -45,6 +45,9 @@ func (s *Server) leavePage(w http.ResponseWriter, r *http.Request, l newsroom.Le
 	if err != nil {
 		return err
 	}
+	if l.Locale != "" {
+		ownLang(r, l.Locale)
+	}
 	site, err := s.site(r.Context())
 	if err != nil {
 		return err

@@ -3,6 +3,8 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"toasoan/internal/store"
@@ -82,4 +84,25 @@ func TestOldLinksStillLeave(t *testing.T) {
 			t.Errorf("leaving again changed\n%s into\n%s", before, after)
 		}
 	})
+}
+
+// The leave page of a mail speaks its reader's language; the switch stays, and so does what a browser was told.
+func TestLeavePageSpeaksItsReadersLanguage(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	leave := "/huy/" + n.oneMailed("sue@example.vn")
+	n.exec(`UPDATE subscribers SET locale = 'en'`)
+	says := func(w *httptest.ResponseRecorder, tag, words string) {
+		t.Helper()
+		if page := unpacked(t, w); !strings.Contains(page, `<html lang="`+tag+`"`) || !strings.Contains(page, words) {
+			t.Errorf("the page is not %s with %q", tag, words)
+		}
+	}
+	says(n.get(leave, http.StatusOK), "en", leave+`?lang=vi" hreflang="vi"`)
+	says(n.get(leave, http.StatusOK, "Cookie", "lang=xx"), "en", "Leave this section")
+	says(n.get(leave, http.StatusOK, "Cookie", "lang=vi"), "vi", "Hủy chuyên mục này")
+	says(n.post(leave, nil, http.StatusOK), "en", "You have left")
+	says(n.get(leave+"?lang=vi", http.StatusOK), "vi", "Đã hủy đăng ký")
+	n.exec(`DELETE FROM subscribers`) // nobody knows any more whose it was
+	says(n.get(leave, http.StatusOK), "vi", "Đã hủy đăng ký")
 }

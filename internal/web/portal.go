@@ -16,6 +16,7 @@ type portalStore interface {
 	PortalVersion(ctx context.Context) (int64, error)
 	Front(ctx context.Context, site newsroom.Site) (newsroom.Front, error)
 	Counters(ctx context.Context) (newsroom.Counters, error)
+	CountedViews(ctx context.Context, ids []string) ([]string, error)
 	Statistics(ctx context.Context) (newsroom.Statistics, error)
 	publicListStore
 	archiveStore

@@ -165,6 +165,13 @@ func (o lists) consentDetail(detail map[string]any) string {
 	if cadence, _ := detail["cadence"].(string); o.l.Has("cadence." + cadence) {
 		said = append(said, o.l.T("cadence."+cadence))
 	}
+	if lifted, _ := detail["lifted"].([]any); len(lifted) > 0 {
+		var blocks []string
+		for _, why := range lifted {
+			blocks = append(blocks, o.l.T("subs.blocked_"+fmt.Sprint(why)))
+		}
+		said = append(said, o.l.T("record.lifted", "why", strings.Join(blocks, ", ")))
+	}
 	if line, ok := detail["line"].(float64); ok {
 		said = append(said, o.l.T("record.line", "n", int(line)))
 	}

@@ -38,13 +38,20 @@ type readerRuns interface {
 // subscribeWords is the version of the words that people consent to; it changes with them and is kept with each consent.
 const subscribeWords = "web-1"
 
-// How often strangers may have confirmation letters sent: per network, per address, and the whole portal.
+// How often strangers may have confirmation letters sent: per network, per address, and the whole portal; to one address not day after
+// day either.
 const (
 	subscribesPerNetwork = 30
 	subscribesPerAddress = 3
 	subscribesPerPortal  = 5000
 	subscribesWindow     = 24 * time.Hour
+
+	subscribesPerMonth = 10
+	subscribesMonth    = 30 * 24 * time.Hour
 )
+
+// followTime bounds how long the workflows are asked to take up a request that was answered already.
+const followTime = 15 * time.Second
 
 // subscribePage is what the page "subscribe" shows.
 type subscribePage struct {
@@ -187,20 +194,23 @@ func (s *Server) subscribe(r *http.Request, in newsroom.SubscribeRequest) error 
 		for _, limit := range []struct {
 			rule, value string
 			most        int
+			window      time.Duration
+			told        bool // to whoever asks; what concerns an address is nobody's business
 		}{
-			{"subscribe.network", network(requestInfo(r).client).String(), subscribesPerNetwork},
-			{"subscribe.portal", "", subscribesPerPortal},
-			{"subscribe.address", key, subscribesPerAddress},
+			{"subscribe.network", network(requestInfo(r).client).String(), subscribesPerNetwork, subscribesWindow, true},
+			{"subscribe.portal", "", subscribesPerPortal, subscribesWindow, true},
+			{"subscribe.address", key, subscribesPerAddress, subscribesWindow, false},
+			{"subscribe.address_month", key, subscribesPerMonth, subscribesMonth, false},
 		} {
-			wait, err := s.Store.TakeRate(ctx, limit.rule, limit.value, limit.most, subscribesWindow)
+			wait, err := s.Store.TakeRate(ctx, limit.rule, limit.value, limit.most, limit.window)
 			if err != nil {
 				return err
 			}
-			if wait > 0 && limit.rule == "subscribe.address" {
-				return nil
+			if wait > 0 && limit.told {
+				return tooMany(wait)
 			}
 			if wait > 0 {
-				return tooMany(wait)
+				return nil
 			}
 		}
 	}
@@ -208,7 +218,12 @@ func (s *Server) subscribe(r *http.Request, in newsroom.SubscribeRequest) error 
 	if err != nil {
 		return err
 	}
-	s.followReader(ctx, id)
+	// The answer does not wait for it: how long it takes would tell apart who is asked from who is not.
+	later, cancel := context.WithTimeout(context.WithoutCancel(ctx), followTime)
+	go func() {
+		defer cancel()
+		s.followReader(later, id)
+	}()
 	return nil
 }
 

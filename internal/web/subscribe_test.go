@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -30,13 +31,31 @@ type testRuns struct {
 	Dispatch
 	mu       sync.Mutex
 	followed []string
+	stuck    chan struct{} // nobody is told before it is closed
 }
 
 func (d *testRuns) Subscribed(_ context.Context, id string) error {
+	if d.stuck != nil {
+		<-d.stuck
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.followed = append(d.followed, id)
 	return nil
+}
+
+// heard waits a while until so many changes were followed, the form's after its answer, and says how many were.
+func (d *testRuns) heard(most int) (n int) {
+	for range 1000 {
+		d.mu.Lock()
+		n = len(d.followed)
+		d.mu.Unlock()
+		if n >= most {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return n
 }
 
 func (d *testRuns) SubscriberChanged(context.Context, string) error { return nil }
@@ -60,7 +79,20 @@ func (r *readerStand) id(email string) (id string) {
 }
 
 func (r *readerStand) link(purpose, email string) string {
-	return r.keys.Token(purpose, r.id(email), 1)
+	if purpose != store.PurposeConfirm {
+		return r.keys.Token(purpose, r.id(email), 1)
+	}
+	var acts []string
+	var hash []byte
+	r.scan(`SELECT confirm_hash, ARRAY(SELECT id::text FROM consents WHERE subscriber_id = s.id) FROM subscribers s WHERE email = '`+email+`'`, &hash, &acts)
+	for _, act := range acts {
+		token := r.keys.Token(purpose, r.id(email)+"-"+act, 1)
+		if sum := sha256.Sum256([]byte(token)); bytes.Equal(sum[:], hash) {
+			return token
+		}
+	}
+	r.t.Fatal("no request has the link that works")
+	return ""
 }
 
 func subscribeForm(email string, sections ...string) url.Values {
@@ -124,8 +156,8 @@ func TestSubscribeToLeave(t *testing.T) {
 	if n.id("binh@example.vn") != "" {
 		t.Error("the address is still there")
 	}
-	if len(n.runs.followed) < 5 {
-		t.Errorf("%d changes were followed", len(n.runs.followed))
+	if heard := n.runs.heard(5); heard < 5 {
+		t.Errorf("%d changes were followed", heard)
 	}
 }
 
@@ -249,6 +281,8 @@ func TestConfirmPageShowsTheChange(t *testing.T) {
 	form.Set("name", "Kẻ xấu")
 	n.clock.forward(time.Minute)
 	n.post("/dang-ky", form, http.StatusOK)
+	n.get(confirm, http.StatusGone) // another request, another link
+	confirm = "/xac-nhan/" + n.link(store.PurposeConfirm, "binh@example.vn")
 	holds(unpacked(t, n.get(confirm, http.StatusOK)), "Họ và tên: Trần Văn Bình", "no Kẻ xấu", "Ngay khi đăng", "(đang nhận: Tổng hợp hằng tuần)", "Thông báo", "no 07 ngày", "giữ nguyên")
 	n.post(confirm, nil, http.StatusOK)
 	var lists string
@@ -387,4 +421,33 @@ func (l lockedWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(p)
+}
+
+// How long the answer takes tells nobody whether somebody is asked: it does not wait for the workflows.
+func TestTheAnswerDoesNotWaitForTheWorkflows(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	n.runs.stuck = make(chan struct{})
+	n.post("/dang-ky", subscribeForm("binh@example.vn", "kinh-te"), http.StatusOK)
+	close(n.runs.stuck)
+	if n.runs.heard(1) != 1 {
+		t.Error("the request is not followed after the answer")
+	}
+}
+
+// Nobody has letters sent to one address day after day.
+func TestOneAddressIsNotAskedForEver(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	n.clock.forward(subscribesMonth - n.clock.now().Sub(n.clock.now().Truncate(subscribesMonth))) // a window begins
+	for range 20 {
+		for range subscribesPerAddress + 1 {
+			n.post("/dang-ky", subscribeForm("victim@example.vn", "kinh-te"), http.StatusOK)
+		}
+		n.clock.forward(24 * time.Hour)
+	}
+	var letters int
+	if n.scan(`SELECT count(*) FROM letters`, &letters); letters != subscribesPerMonth {
+		t.Errorf("%d letters in twenty days, want %d", letters, subscribesPerMonth)
+	}
 }

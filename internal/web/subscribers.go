@@ -145,6 +145,7 @@ type subscriberPage struct {
 	Bounces            []bouncedView
 	Inquiries          []inquiryRow
 	CanBlock, CanErase bool
+	CanUnblock         bool
 }
 
 // bouncedView is one mail that came back.
@@ -170,7 +171,8 @@ func (s *Server) getSubscriber(w http.ResponseWriter, r *http.Request, me newsro
 	}
 	page := subscriberPage{
 		subscriberRow: s.subscriberRow(o, u), Source: o.l.T("subs.source_" + u.Source), Confirmed: u.ConfirmedAt, Left: u.LeftAt,
-		CanErase: u.State != newsroom.SubscriberErased, CanBlock: u.State != newsroom.SubscriberErased && u.Blocked == "",
+		CanErase: u.State != newsroom.SubscriberErased, CanBlock: u.State != newsroom.SubscriberErased && !newsroom.Held(u.Blocked),
+		CanUnblock: u.State != newsroom.SubscriberErased && u.Blocked != "",
 	}
 	consents, err := s.Store.Consents(r.Context(), u.ID)
 	if err != nil {

@@ -32,6 +32,7 @@ type viewQueue struct {
 	mu      sync.Mutex
 	waiting []events.View
 	again   events.ViewBatch // could not be handed over, or so it seemed: goes first, as it was
+	kept    []keptBatch      // handed over, and not known to be counted; oldest first
 	lost    int
 }
 
@@ -111,14 +112,17 @@ func (q *viewQueue) back(batch events.ViewBatch) {
 	q.again = batch
 }
 
-// sendViews hands over what was counted, every viewsEvery, and the rest when ctx ends.
+// sendViews hands over what was counted, every viewsEvery, and the rest when ctx ends; what gets lost behind NATS goes again.
 func (s *Server) sendViews(ctx context.Context) {
-	tick := time.NewTicker(viewsEvery)
+	tick, doubt := time.NewTicker(viewsEvery), time.NewTicker(viewsDoubtEvery)
 	defer tick.Stop()
+	defer doubt.Stop()
 	for {
 		select {
 		case <-tick.C:
 			s.handOver(ctx)
+		case <-doubt.C:
+			s.settleViews(ctx)
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 			defer cancel()
@@ -143,5 +147,6 @@ func (s *Server) handOver(ctx context.Context) {
 			s.Log.DebugContext(ctx, "page views wait for nats", "error", err)
 			return
 		}
+		s.portal.views.keep(batch, s.Now())
 	}
 }
