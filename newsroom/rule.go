@@ -171,7 +171,7 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	}
 	out := Ruling{
 		Move: r.Move, Capacity: capacity(way, seat, s), OnBehalfOf: seat.OnBehalfOf,
-		From: a.Stage, To: a.Stage, Then: a.Public, OpenStep: -1, Event: way.Event, Freezing: takesOff(r.Move) && a.Stage.Pends(),
+		From: a.Stage, To: a.Stage, Then: a.Public, OpenStep: -1, Event: way.Event, Freezing: way.takesOff() && a.Stage.Pends(),
 		Endless: r.Move == MoveRestore && a.ExpireAt != nil && !a.ExpireAt.After(s.Now),
 	}
 	if Decides(r.Move) && seat.Person != "" {

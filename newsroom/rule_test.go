@@ -713,13 +713,25 @@ func TestWhoDecidesReadsWhatWasSentUp(t *testing.T) {
 
 func TestTakingFromReadersHoldsWhatWouldBringItBack(t *testing.T) {
 	t.Parallel()
-	for _, move := range []Move{MoveWithdraw, MoveTakeDown} {
+	for _, c := range []struct {
+		move Move
+		who  Person
+		door Door
+		hold bool
+	}{
+		{MoveWithdraw, people[leader], DoorPage, true},
+		{MoveTakeDown, people[leader], DoorPage, true},
+		{MoveExpire, people[holder], DoorPage, true},
+		{MoveExpire, Person{}, DoorClock, false},
+	} {
 		for _, stage := range Stages {
 			s := situated(stage, PublicLive)
-			s.Actor = people[leader]
-			out, err := Rule(s, request(s, move))
-			if want := stage == StageApproved || stage == StageScheduled; err != nil || out.Freezing != want {
-				t.Errorf("%s in %s holds the release: %v, want %v (%v)", move, stage, out.Freezing, want, err)
+			s.Actor = c.who
+			r := request(s, c.move)
+			r.Door = c.door
+			out, err := Rule(s, r)
+			if want := c.hold && (stage == StageApproved || stage == StageScheduled); err != nil || out.Freezing != want {
+				t.Errorf("%s by %q in %s holds the release: %v, want %v (%v)", c.move, c.who.ID, stage, out.Freezing, want, err)
 			}
 		}
 	}

@@ -339,6 +339,8 @@ func (c *change) hold(frozen bool) newsroom.Hold {
 		return newsroom.HoldWithdrawn
 	case c.public == newsroom.PublicTakenDown:
 		return newsroom.HoldTakenDown
+	case c.public == newsroom.PublicExpired:
+		return newsroom.HoldExpired
 	default:
 		return was
 	}

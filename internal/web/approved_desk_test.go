@@ -44,6 +44,33 @@ func TestTakenDownIsSaidWhereACorrectionWaits(t *testing.T) {
 	d.browser().get("/duyet/"+d.newestLink(id)).want(t, 200).has(t, "Phê duyệt bản này thì bài hiện lại với bạn đọc.")
 }
 
+// A correction that is held since a reviewer ended the article's display says so, and what an approval would do.
+func TestExpiredIsSaidWhereACorrectionWaits(t *testing.T) {
+	t.Parallel()
+	d := newDeskRoom(t).peopled()
+	reporter, reviewer, leader := d.as("reporter"), d.as("reviewer"), d.as("leader")
+	id := d.forwarded(reporter, reviewer)
+	leader.move(id, "approve", "pin", deskPIN).want(t, 303)
+	policy := newsroom.DefaultPolicy("ban-bien-tap")
+	policy.CoolingOffMinutes = 60
+	_, err := d.store.SavePolicy(t.Context(), d.people["admin"], "", policy)
+	d.no(err)
+	reporter.move(id, "revise-correction", "old", "850 m", "new", "580 m").want(t, 303)
+	for _, move := range []string{"submit", "claim", "forward"} {
+		who := reviewer
+		if move == "submit" {
+			who = reporter
+		}
+		who.move(id, move).want(t, 303)
+	}
+	leader.move(id, "approve", "pin", deskPIN).want(t, 303)
+	reviewer.move(id, "expire", "reason_code", "quality", "reason", "Đã hết thời gian nhận hồ sơ.").want(t, 303)
+	leader.get("/desk").want(t, 200).has(t, "Tạm giữ: biên tập viên đã cho bài hết hạn hiển thị")
+	leader.move(id, "unschedule", "pin", deskPIN).want(t, 303)
+	leader.get("/desk/articles/"+id).want(t, 200).has(t, "Bài đã hết hạn hiển thị; bản này được duyệt thì bài hiện lại").lacks(t, "Tạm giữ")
+	d.browser().get("/duyet/"+d.newestLink(id)).want(t, 200).has(t, "Bài đã hết hạn hiển thị. Phê duyệt bản này thì bài hiện lại với bạn đọc.")
+}
+
 // newestLink is the token of the newest mailed link about an article.
 func (d *deskRoom) newestLink(id string) string {
 	d.t.Helper()
