@@ -130,20 +130,15 @@ func (c *change) announce(verb string, n int64) {
 	})
 }
 
-const (
-	sqlPutAside = `INSERT INTO kept_drafts (article_id, by_id, content, at) SELECT id, draft_by, draft, @at FROM articles WHERE id = @id`
-	sqlPutText  = `
+const sqlPutText = `
 	UPDATE articles SET draft = @draft, draft_hash = @hash, draft_version = draft_version + 1, title = @title, slug = @slug, section_id = @section
 	WHERE id = @id`
-)
 
 // putText makes text the working text. What was being written and is in no revision is put aside: nothing a person wrote is lost.
 func (s *Store) putText(ctx context.Context, tx pgx.Tx, c *change, text newsroom.Content) error {
 	a := &c.sit.Article
-	if a.DraftHash != c.hash {
-		if _, err := tx.Exec(ctx, sqlPutAside, args{"id": a.ID, "at": c.now}); err != nil {
-			return err
-		}
+	if err := s.putAside(ctx, tx, a.ID, c.now); err != nil {
+		return err
 	}
 	c.sit.Draft, a.DraftHash, a.Title, a.Slug, a.Section = text, text.Hash(), text.Title, text.Slug, text.Section
 	_, err := tx.Exec(ctx, sqlPutText, args{
