@@ -24,6 +24,7 @@ type Request struct {
 	AskID     string     `json:"ask_id,omitempty"`     // link door: the ask whose token was shown
 	Comment   string     `json:"comment,omitempty"`    // forward: note to the leader; comment: the text
 	Decision  string     `json:"decision,omitempty"`   // not_me: request id of the decision that is disowned
+	Unproven  bool       `json:"unproven,omitempty"`   // the door asked for no PIN, and for no token that may decide
 }
 
 // Situation is everything the rules look at, read under the article's lock.
@@ -153,6 +154,9 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	}
 	if r.Revision != 0 && r.Revision != a.Revision {
 		return refuse(RefusedStale)
+	}
+	if r.Unproven && r.Move.NeedsPIN(s.Actor, a.Stage) { // it needed none where the article stood when the door looked
+		return refuse(RefusedStage)
 	}
 	if r.Door == DoorReply && !s.Policy.byReply(r.Move) {
 		return refuse(RefusedRole)

@@ -792,3 +792,31 @@ func TestCoolingOffEndsBeforeALaterRelease(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 }
+
+// What needs the PIN needs it where the article stands when the move is settled, not where it stood when the door looked.
+func TestUnprovenMovesDecideNothing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		move  Move
+		stage Stage
+		who   string
+		want  bool
+	}{
+		{MoveReject, StageInReview, holder, true},
+		{MoveReject, StageAwaitingApproval, leader, false},
+		{MoveApprove, StageAwaitingApproval, leader, false},
+		{MoveTakeDown, StageReleased, leader, false},
+		{MoveForward, StageInReview, holder, true},
+	} {
+		s := situated(c.stage, PublicLive)
+		s.Actor = people[c.who]
+		r := request(s, c.move)
+		if _, err := Rule(s, r); err != nil {
+			t.Fatalf("proven %s in %s: %v", c.move, c.stage, err)
+		}
+		r.Unproven = true
+		if _, err := Rule(s, r); (err == nil) != c.want {
+			t.Errorf("unproven %s in %s: %v", c.move, c.stage, err)
+		}
+	}
+}

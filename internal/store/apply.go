@@ -367,7 +367,7 @@ const (
 	VALUES (@id, @article, @round, @step, @revision, @hash, @office, @user, @behalf, @escalation, @version, @token, @at, @due, @expires, @kind)`
 )
 
-const sqlDropPIN = `UPDATE users SET pin_hash = '', updated_at = @at WHERE id = @id`
+const sqlDropPIN = `UPDATE users SET pin_hash = '', pin_void = true, updated_at = @at WHERE id = @id`
 
 // distrust follows a "not me": PIN, trusted phones and deciding API tokens of whoever was abused are void, and the operator is told. The page
 // stays until a leader decides; a release that has not happened yet is frozen.

@@ -125,6 +125,7 @@ func (s *Server) apiMoveArticle(ctx context.Context, me caller, in *apiMoveIn) (
 	if len(wrong) > 0 {
 		return nil, invalid(l, wrong...)
 	}
+	request.Unproven = !me.Token.Has(newsroom.ScopeDecide)
 	outcome, err := s.Dispatch.Move(ctx, request)
 	if errors.Is(err, newsroom.ErrConflict) {
 		return nil, newProblem(l, http.StatusConflict, "id_reused", "api.id_reused")

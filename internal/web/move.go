@@ -210,7 +210,8 @@ func (s *Server) postMove(w http.ResponseWriter, r *http.Request, me newsroom.Pe
 	if request.Move == newsroom.MoveReschedule && request.ReleaseAt == nil {
 		wrong.add(l, "when", "field.bad_time")
 	}
-	if request.Move.NeedsPIN(me, sit.Article.Stage) && len(wrong) == 0 {
+	request.Unproven = !request.Move.NeedsPIN(me, sit.Article.Stage)
+	if !request.Unproven && len(wrong) == 0 {
 		if wrong, err = s.deskPIN(r, me, "pin"); err != nil {
 			return err
 		}
