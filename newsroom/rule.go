@@ -37,6 +37,7 @@ type Situation struct {
 	Draft    Content   // the working text: what is being written, and may be ahead of what was sent up
 	Sent     Content   // text of revision Article.Revision: what the office is asked about, what was approved; zero: none
 	Shown    Content   // what readers see, or saw last; revise only
+	Live     *Live     // what that text goes by; nil: nothing was ever published
 	Frozen   string    // content hash of revision Article.Revision as stored; "" none
 	Computed string    // content hash recomputed from the stored bytes of that revision; release only
 	Seats    []Seat    // who holds the policy's offices now
@@ -47,6 +48,21 @@ type Situation struct {
 	Target   Person    // hand_over: whom to
 	Blocking []string  // codes of the findings that the policy makes blocking
 	Unsigned Move      // the move that waits for a second signature; "" none
+}
+
+// Live is what the text that readers see goes by, whatever is being written beside it.
+type Live struct {
+	Section     string
+	Policy      Policy // of that section
+	ForwardedBy string // the reviewer who forwarded that text
+}
+
+// live is what the text that readers see goes by; before the first publication the one that is being worked on.
+func (s Situation) live() Live {
+	if s.Live != nil {
+		return *s.Live
+	}
+	return Live{Section: s.Article.Section, Policy: s.Policy, ForwardedBy: s.Article.ForwardedBy}
 }
 
 // Waiting is the holder whose answer is still missing in the step that runs; "" where it is not just one.
@@ -236,6 +252,9 @@ func stands(s Situation, r Request, c Capacity) (Seat, Refusal) {
 	case AsAuthor:
 		return yes(p.ID == a.AuthorID)
 	case AsReviewer:
+		if r.Move == MoveExpire {
+			return yes(p.Reviews(s.live().Section))
+		}
 		return yes(p.Reviews(a.Section))
 	case AsHolder:
 		if p.Reviews(a.Section) && a.HolderID != p.ID {
@@ -430,7 +449,7 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 		}
 	case MoveWithdraw, MoveTakeDown:
 		if s.Unsigned != MoveEmergencyRelease { // the text that went out unsigned still wants its second leader
-			out.SecondDue = s.Policy.SecondSignMinutes
+			out.SecondDue = s.live().Policy.SecondSignMinutes
 		}
 	case MoveRestore:
 		out.SecondDone = a.SecondBy != nil && s.mayCountersign(s.Actor.ID) == ""
@@ -457,19 +476,23 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 // mayCountersign says why a leader cannot give the second of two signatures, "" that nothing stands in the way: it is a second
 // person's, and an approval like any other, so that nobody gives it to the own text.
 func (s Situation) mayCountersign(person string) Refusal {
+	signed := s.live()
 	switch {
 	case person == s.Article.FirstSigner:
 		return RefusedSameSigner
-	case s.Policy.excluded(person, s.Article.AuthorID, s.Article.ForwardedBy):
+	case signed.Policy.excluded(person, s.Article.AuthorID, signed.ForwardedBy):
 		return RefusedConflict
 	default:
 		return ""
 	}
 }
 
-// Countersigners are those of leaders who may give the second signature after first's.
-func (s Situation) Countersigners(leaders []string, first string) []string {
+// Countersigners are those of leaders who may give the second signature after first's: to what readers see, or to what is being released.
+func (s Situation) Countersigners(leaders []string, first string, released bool) []string {
 	s.Article.FirstSigner = first
+	if released {
+		s.Live = nil
+	}
 	return slices.DeleteFunc(slices.Clone(leaders), func(person string) bool { return s.mayCountersign(person) != "" })
 }
 

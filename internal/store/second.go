@@ -41,7 +41,7 @@ func (s *Store) second(ctx context.Context, tx pgx.Tx, c *change) error {
 	if err != nil {
 		return err
 	}
-	leaders = c.sit.Countersigners(leaders, c.req.ActorID)
+	leaders = c.sit.Countersigners(leaders, c.req.ActorID, c.ruling.Release)
 	asked := *c
 	if !c.ruling.Release {
 		asked.revision = a.Live

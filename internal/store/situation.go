@@ -74,6 +74,9 @@ func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, no
 			return sit, err
 		}
 	}
+	if sit.Live, err = s.liveText(ctx, tx, a); err != nil {
+		return sit, err
+	}
 	if r.Move == newsroom.MoveNotMe {
 		if err := s.disowned(ctx, tx, r, &sit); err != nil {
 			return sit, err
@@ -95,6 +98,25 @@ func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, no
 		}
 	}
 	return sit, nil
+}
+
+const sqlLiveText = `
+	SELECT section_id, coalesce((SELECT actor_id FROM audit
+	  WHERE audit.article_id = @id AND action IN ('forward', 'resubmit') AND audit.revision <= @live ORDER BY n DESC LIMIT 1), '')
+	FROM live_articles WHERE article_id = @id`
+
+// liveText is what the text that readers see goes by; nil where nothing was ever published.
+func (s *Store) liveText(ctx context.Context, q querier, a newsroom.Article) (*newsroom.Live, error) {
+	var live newsroom.Live
+	err := q.QueryRow(ctx, sqlLiveText, args{"id": a.ID, "live": a.Live}).Scan(&live.Section, &live.ForwardedBy)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // says so
+	}
+	if err != nil {
+		return nil, fmt.Errorf("what readers see of article %s: %w", a.ID, err)
+	}
+	live.Policy, err = s.sectionPolicy(ctx, q, live.Section)
+	return &live, err
 }
 
 const sqlDisownedDecision = `
