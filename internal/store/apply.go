@@ -63,6 +63,11 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, c *change) error {
 	if err := s.comment(ctx, tx, c); err != nil {
 		return err
 	}
+	if c.req.Move == newsroom.MoveNotMe {
+		if err := s.distrust(ctx, tx, c); err != nil {
+			return err
+		}
+	}
 	if c.n, err = s.appendAudit(ctx, tx, auditRow{
 		ArticleID: a.ID, At: c.now, ActorID: c.req.ActorID, ActorName: c.sit.Actor.Name, Capacity: r.Capacity, OnBehalfOf: r.OnBehalfOf,
 		Door: c.req.Door, Action: string(c.req.Move), From: a.Stage, To: c.stage, Public: c.public, Revision: c.revision, Hash: c.hash,
@@ -95,7 +100,9 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, c *change) error {
 		return err
 	}
 	if c.req.Move == newsroom.MoveNotMe {
-		if err := s.distrust(ctx, tx, c); err != nil {
+		if err := s.alert(ctx, tx, fmt.Sprintf("not_me/%s/%d", a.ID, c.n), "not_me", map[string]any{
+			"article_id": a.ID, "user_id": c.req.ActorID,
+		}); err != nil {
 			return err
 		}
 	}
@@ -369,8 +376,8 @@ const (
 
 const sqlDropPIN = `UPDATE users SET pin_hash = '', pin_void = true, updated_at = @at WHERE id = @id`
 
-// distrust follows a "not me": PIN, trusted phones and deciding API tokens of whoever was abused are void, and the operator is told. The page
-// stays until a leader decides; a release that has not happened yet is frozen.
+// distrust follows a "not me": PIN, trusted phones and deciding API tokens of whoever was abused are void. The page stays until a leader
+// decides; a release that has not happened yet is frozen.
 func (s *Store) distrust(ctx context.Context, tx pgx.Tx, c *change) error {
 	if _, err := tx.Exec(ctx, sqlDropPIN, args{"id": c.req.ActorID, "at": c.now}); err != nil {
 		return err
@@ -378,12 +385,7 @@ func (s *Store) distrust(ctx context.Context, tx pgx.Tx, c *change) error {
 	if err := s.revokeDevices(ctx, tx, c.req.ActorID); err != nil {
 		return err
 	}
-	if err := s.revokeDeciding(ctx, tx, c.req.ActorID); err != nil {
-		return err
-	}
-	return s.alert(ctx, tx, fmt.Sprintf("not_me/%s/%d", c.sit.Article.ID, c.n), "not_me", map[string]any{
-		"article_id": c.sit.Article.ID, "user_id": c.req.ActorID,
-	})
+	return s.revokeDeciding(ctx, tx, c.req.ActorID)
 }
 
 // linkLife is how long a link outlives its due time: Tết is long (mail.md (c)).
