@@ -65,7 +65,7 @@ func (s Situation) live() Live {
 	return Live{Section: s.Article.Section, Policy: s.Policy, ForwardedBy: s.Article.ForwardedBy}
 }
 
-// Waiting is the holder whose answer is still missing in the step that runs; "" where it is not just one.
+// Waiting is the holder whose answer is still missing in the step that runs; "" where it is not just one, or they hold the seat no more.
 func (s Situation) Waiting() string {
 	var one string
 	for _, ask := range s.Asks {
@@ -76,6 +76,11 @@ func (s Situation) Waiting() string {
 			return ""
 		}
 		one = ask.Seat.owner()
+	}
+	if !slices.ContainsFunc(s.Seats, func(seat Seat) bool {
+		return s.Article.Step < len(s.Policy.Steps) && seat.Office == s.Policy.Steps[s.Article.Step].Office && seat.owner() == one
+	}) {
+		return ""
 	}
 	return one
 }

@@ -179,3 +179,56 @@ func TestClosedAccountsHaveNoSeat(t *testing.T) {
 		t.Errorf("with both back: %s", s.Stage)
 	}
 }
+
+// A seat that would go to somebody who has signed already, or may not, goes back to its holder: somebody must be able to answer.
+func TestASeatThatNobodyElseCanAnswerIsItsHoldersAgain(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*testing.T, *newsdesk, string){
+		"signed": func(t *testing.T, d *newsdesk, id string) { t.Helper(); d.allowed(t, d.second, id, newsroom.MoveApprove) },
+		"author": func(t *testing.T, d *newsdesk, id string) {
+			t.Helper()
+			d.allowed(t, d.second, id, newsroom.MoveApprove)
+			d.exec(t, `UPDATE articles SET author_id = $2 WHERE id = $1`, id, d.second.ID)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newNewsdesk(t)
+			d.coholders(t)
+			id := d.upTo(t, story("Hai người cùng ký"), newsroom.StageAwaitingApproval)
+			now := d.clock.now()
+			delegation := d.delegate(t, d.leader, d.leader, d.deputy, now, now.Add(48*time.Hour))
+			spoil(t, d, id)
+			d.opens(t, id, "pho for lanh-dao mailed")
+			d.clock.forward(time.Second)
+			d.delegate(t, d.leader, d.leader, d.second, d.clock.now(), now.Add(24*time.Hour))
+			d.endDelegation(t, d.leader, delegation)
+			d.opens(t, id, "lanh-dao mailed")
+			if s := d.allowed(t, d.leader, id, newsroom.MoveApprove); s.Stage != newsroom.StageReleased {
+				t.Errorf("after both: %s", s.Stage)
+			}
+		})
+	}
+}
+
+// Nobody signs for somebody whose account is closed, also not when the office's time is over: who is asked then signs for themselves.
+func TestNobodyStandsInForAClosedAccount(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id := d.upTo(t, story("Người giữ chức vụ đã nghỉ"), newsroom.StageAwaitingApproval)
+	d.clock.forward(time.Second)
+	if err := d.UpdateUser(t.Context(), d.admin, d.leader.ID, input(d.leader, false)); err != nil {
+		t.Fatal(err)
+	}
+	d.clock.forward(14 * 24 * time.Hour)
+	if _, err := d.SettleDue(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.open(t, id); !strings.Contains(got, "pho mailed") || strings.Contains(got, "pho for") {
+		t.Errorf("asked: %s", got)
+	}
+	s := d.allowed(t, d.deputy, id, newsroom.MoveApprove)
+	if got := d.scalar(t, `SELECT capacity || '/' || on_behalf_of FROM decisions WHERE article_id = $1`, id); got != "approver/" || s.Stage != newsroom.StageReleased {
+		t.Errorf("signed as %s, then %s", got, s.Stage)
+	}
+}
