@@ -21,7 +21,7 @@ type Request struct {
 	Target    string     `json:"target,omitempty"`     // hand_over: the reviewer to hold the lock
 	Kind      ChangeKind `json:"kind,omitempty"`       // revise
 	Note      Correction `json:"note,omitzero"`        // revise: first text of the public note
-	AskID     string     `json:"ask_id,omitempty"`     // link door: the ask whose token was shown
+	AskID     string     `json:"ask_id,omitempty"`     // link door: the ask whose token was shown; second_sign at the desk: the one that was open then
 	Comment   string     `json:"comment,omitempty"`    // forward: note to the leader; comment: the text
 	Decision  string     `json:"decision,omitempty"`   // not_me: request id of the decision that is disowned
 	Unproven  bool       `json:"unproven,omitempty"`   // the door asked for no PIN, and for no token that may decide
@@ -29,25 +29,26 @@ type Request struct {
 
 // Situation is everything the rules look at, read under the article's lock.
 type Situation struct {
-	Now      time.Time
-	Article  Article
-	Actor    Person    // zero for the workflow
-	Policy   Policy    // the section's policy, or the snapshot of the running round
-	Newest   *Policy   // of the section, while a round runs under its snapshot
-	Draft    Content   // the working text: what is being written, and may be ahead of what was sent up
-	Sent     Content   // text of revision Article.Revision: what the office is asked about, what was approved; zero: none
-	Shown    Content   // what readers see, or saw last; revise only
-	Live     *Live     // what that text goes by; nil: nothing was ever published
-	Frozen   string    // content hash of revision Article.Revision as stored; "" none
-	Computed string    // content hash recomputed from the stored bytes of that revision; release only
-	Seats    []Seat    // who holds the policy's offices now
-	Asks     []Ask     // regular questions of the round, answered ones too, and what else is open
-	Verdicts []Verdict // of the round
-	Disowned *Verdict  // not_me: the decision it is about; nil: there is none
-	Round    bool      // not_me: that decision belongs to the round that runs or was settled last
-	Target   Person    // hand_over: whom to
-	Blocking []string  // codes of the findings that the policy makes blocking
-	Unsigned Move      // the move that waits for a second signature; "" none
+	Now       time.Time
+	Article   Article
+	Actor     Person    // zero for the workflow
+	Policy    Policy    // the section's policy, or the snapshot of the running round
+	Newest    *Policy   // of the section, while a round runs under its snapshot
+	Draft     Content   // the working text: what is being written, and may be ahead of what was sent up
+	Sent      Content   // text of revision Article.Revision: what the office is asked about, what was approved; zero: none
+	Shown     Content   // what readers see, or saw last; revise only
+	Live      *Live     // what that text goes by; nil: nothing was ever published
+	Frozen    string    // content hash of revision Article.Revision as stored; "" none
+	Computed  string    // content hash recomputed from the stored bytes of that revision; release only
+	Seats     []Seat    // who holds the policy's offices now
+	Asks      []Ask     // regular questions of the round, answered ones too, and what else is open
+	Verdicts  []Verdict // of the round
+	Disowned  *Verdict  // not_me: the decision it is about; nil: there is none
+	Round     bool      // not_me: that decision belongs to the round that runs or was settled last
+	Target    Person    // hand_over: whom to
+	Blocking  []string  // codes of the findings that the policy makes blocking
+	SecondAsk string    // the actor's open question for the second signature; "" none
+	Unsigned  Move      // the move that waits for a second signature; "" none
 }
 
 // Live is what the text that readers see goes by, whatever is being written beside it.
@@ -461,6 +462,9 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 	case MoveSecondSign:
 		if a.SecondBy == nil {
 			return RefusedStage
+		}
+		if r.AskID != "" && r.AskID != s.SecondAsk { // it was asked about another act, which this one has taken the place of
+			return RefusedStale
 		}
 		if code := s.mayCountersign(s.Actor.ID); code != "" {
 			return code

@@ -184,7 +184,10 @@ func TestClosedAccountsHaveNoSeat(t *testing.T) {
 func TestASeatThatNobodyElseCanAnswerIsItsHoldersAgain(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*testing.T, *newsdesk, string){
-		"signed": func(t *testing.T, d *newsdesk, id string) { t.Helper(); d.allowed(t, d.second, id, newsroom.MoveApprove) },
+		"signed": func(t *testing.T, d *newsdesk, id string) {
+			t.Helper()
+			d.allowed(t, d.second, id, newsroom.MoveApprove)
+		},
 		"author": func(t *testing.T, d *newsdesk, id string) {
 			t.Helper()
 			d.allowed(t, d.second, id, newsroom.MoveApprove)

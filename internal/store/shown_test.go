@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"toasoan/newsroom"
 )
@@ -89,4 +90,29 @@ func TestExpiredByReviewersOfItsSection(t *testing.T) {
 	d.save(t, d.author, id, func(c *newsroom.Content) { c.Section = "thong-bao" })
 	d.refused(t, newsroom.RefusedRole, other, id, newsroom.MoveExpire)
 	d.allowed(t, own, id, newsroom.MoveExpire)
+}
+
+// A second signature is for the act that was shown: another one that has taken its place is not signed along.
+func TestSecondSignatureIsForTheActThatWasShown(t *testing.T) {
+	t.Parallel()
+	for _, door := range []newsroom.Door{newsroom.DoorLink, newsroom.DoorPage} {
+		t.Run(string(door), func(t *testing.T) {
+			t.Parallel()
+			d := newNewsdesk(t)
+			id := d.upTo(t, story("Bài đang hiện"), newsroom.StageReleased)
+			d.allowed(t, d.leader, id, newsroom.MoveWithdraw)
+			shown, err := d.Situation(t.Context(), id, d.second.ID)
+			if err != nil || shown.SecondAsk == "" {
+				t.Fatalf("what the second leader is asked: %q, %v", shown.SecondAsk, err)
+			}
+			signs := func(r *newsroom.Request) { r.Door, r.AskID = door, shown.SecondAsk }
+			d.clock.forward(time.Second)
+			d.allowed(t, d.leader, id, newsroom.MoveTakeDown)
+			d.refused(t, newsroom.RefusedStale, d.second, id, newsroom.MoveSecondSign, signs)
+			if shown, err = d.Situation(t.Context(), id, d.second.ID); err != nil {
+				t.Fatal(err)
+			}
+			d.allowed(t, d.second, id, newsroom.MoveSecondSign, signs)
+		})
+	}
 }

@@ -73,6 +73,9 @@ func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, no
 		if _, sit.Unsigned, err = s.firstAct(ctx, tx, a.ID); err != nil {
 			return sit, err
 		}
+		if sit.SecondAsk, err = s.secondAsk(ctx, tx, a.ID, r.ActorID); err != nil {
+			return sit, err
+		}
 	}
 	if sit.Live, err = s.liveText(ctx, tx, a); err != nil {
 		return sit, err

@@ -272,7 +272,7 @@ func withForm(form url.Values, pairs ...string) url.Values {
 	return form
 }
 
-var hidden = regexp.MustCompile(`<input type="hidden" name="(id|revision|content_hash|kind)" value="([^"]*)">`)
+var hidden = regexp.MustCompile(`<input type="hidden" name="(id|revision|content_hash|kind|ask_id)" value="([^"]*)">`)
 
 // moveForm reads the hidden fields of a move's form, as a browser would send them.
 func (b *deskBrowser) moveForm(id, key string) url.Values {

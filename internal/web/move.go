@@ -41,6 +41,7 @@ type moveView struct {
 	RequestID string // the same form sent twice is one move
 	Revision  int
 	Hash      string
+	AskID     string // second_sign: the question that it answers
 	URL       string // page with the same form, for browsers without script
 	Danger    bool
 	Asks      bool // it has a form; without one the button is the whole of it
@@ -142,6 +143,9 @@ func (s *Server) moveView(r *http.Request, sit newsroom.Situation, me newsroom.P
 		v.Fix = o.Kind == newsroom.ChangeCorrection
 	case newsroom.MoveReschedule:
 		v.When, v.Form.When = true, fieldTime(sit.Article.ReleaseDue)
+	}
+	if o.Move == newsroom.MoveSecondSign {
+		v.AskID = sit.SecondAsk
 	}
 	v.Note = o.Move == newsroom.MoveForward || o.Move == newsroom.MoveResubmit
 	v.PIN = o.Move.NeedsPIN(me, a.Stage)
@@ -284,6 +288,9 @@ func moveRequest(r *http.Request, articleID string, me newsroom.Person) (newsroo
 	}
 	if !newsroom.ValidRequestID(request.ID) {
 		request.ID = uuid.NewString()
+	}
+	if request.Move == newsroom.MoveSecondSign {
+		request.AskID = r.PostFormValue("ask_id")
 	}
 	if request.Move == newsroom.MoveReschedule {
 		request.ReleaseAt, _ = localTime(form.When)
