@@ -24,6 +24,7 @@ type Request struct {
 	AskID     string     `json:"ask_id,omitempty"`     // link door: the ask whose token was shown; second_sign at the desk: the one that was open then
 	Comment   string     `json:"comment,omitempty"`    // forward: note to the leader; comment: the text
 	Decision  string     `json:"decision,omitempty"`   // not_me: request id of the decision that is disowned
+	Public    Public     `json:"public,omitempty"`     // approve: what readers saw when the door showed the article; "" not said
 	Unproven  bool       `json:"unproven,omitempty"`   // the door asked for no PIN, and for no token that may decide
 }
 
@@ -580,6 +581,9 @@ func forward(s Situation, r Request, out *Ruling) Refusal {
 func approve(s Situation, r Request, out *Ruling) Refusal {
 	a := s.Article
 	if r.Hash == "" || r.Hash != s.Frozen {
+		return RefusedStale
+	}
+	if a.Public.off() && (r.Public == PublicLive || r.Door == DoorReply) { // it would come back, and nobody has told the approver
 		return RefusedStale
 	}
 	if s.Sent.Over(goesOut(s, s.Sent)) { // readers would see it come and go at once, newsletter and all

@@ -820,3 +820,28 @@ func TestUnprovenMovesDecideNothing(t *testing.T) {
 		}
 	}
 }
+
+// An approval brings an article back that was taken from readers only when whoever approves could know.
+func TestAnApprovalThatDoesNotKnowBringsNothingBack(t *testing.T) {
+	t.Parallel()
+	for _, public := range Publics {
+		for _, c := range []struct {
+			door Door
+			saw  Public
+			want bool
+		}{
+			{DoorPage, "", true},
+			{DoorPage, public, true},
+			{DoorLink, PublicLive, public == PublicLive || public == PublicHidden},
+			{DoorReply, "", public == PublicLive || public == PublicHidden},
+		} {
+			s := situated(StageAwaitingApproval, public)
+			s.Actor, s.Policy.DecideByReply = people[leader], true
+			r := request(s, MoveApprove)
+			r.Door, r.Public = c.door, c.saw
+			if _, err := Rule(s, r); (err == nil) != c.want {
+				t.Errorf("%s by %s that saw %q: %v", public, c.door, c.saw, err)
+			}
+		}
+	}
+}

@@ -48,6 +48,9 @@ const (
 	PublicExpired   Public = "expired"    // out of the lists, the archive stays searchable
 )
 
+// off reports that readers had the article and were taken it from, or from their lists.
+func (p Public) off() bool { return p == PublicWithdrawn || p == PublicTakenDown || p == PublicExpired }
+
 // Publics lists every public state.
 var Publics = []Public{PublicHidden, PublicLive, PublicWithdrawn, PublicTakenDown, PublicExpired}
 

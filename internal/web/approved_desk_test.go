@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -104,5 +105,36 @@ func TestEditorOffersOwnSections(t *testing.T) {
 	reviewer.send(http.MethodPut, "/desk/articles/"+id, moved, "If-Match", `"`+tag[1]+`"`, "Accept", "application/json").want(t, 422).has(t, "không phụ trách chuyên mục này")
 	if a, err := d.store.Article(t.Context(), id); err != nil || a.Section != "kinh-te" {
 		t.Errorf("it is in %s, %v", a.Section, err)
+	}
+}
+
+// Who approves a correction from a page that was shown before the article was taken down is told so first: the approval would bring it back.
+func TestApprovalFromBeforeTheTakingDownIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	d := newDeskRoom(t).peopled()
+	reporter, reviewer, leader := d.as("reporter"), d.as("reviewer"), d.as("leader")
+	id := d.forwarded(reporter, reviewer)
+	leader.move(id, "approve", "pin", deskPIN).want(t, 303)
+	reporter.move(id, "revise-correction", "old", "850 m", "new", "580 m").want(t, 303)
+	reporter.move(id, "submit").want(t, 303)
+	reviewer.move(id, "claim").want(t, 303)
+	reviewer.move(id, "forward").want(t, 303)
+	desk := leader.moveForm(id, "approve")
+	link := "/duyet/" + d.newestLink(id)
+	phone := d.browser()
+	mailed := url.Values{"move": {"approve"}, "pin": {deskPIN}}
+	for _, m := range hiddenInput.FindAllStringSubmatch(phone.get(link).want(t, 200).text, -1) {
+		mailed.Set(m[1], m[2])
+	}
+	leader.move(id, "take_down", "pin", deskPIN, "reason_code", "state_secret", "reason", "Lộ thông tin.").want(t, 303)
+	desk.Set("pin", deskPIN)
+	leader.post("/desk/articles/"+id+"/moves", desk).want(t, 409).has(t, "bản này được duyệt thì bài hiện lại")
+	phone.post(link, mailed).want(t, 409).has(t, "Phê duyệt bản này thì bài hiện lại với bạn đọc.")
+	if got := d.stage(id); got != newsroom.StageAwaitingApproval {
+		t.Fatalf("stage %s", got)
+	}
+	leader.move(id, "approve", "pin", deskPIN).want(t, 303)
+	if got := d.stage(id); got != newsroom.StageReleased {
+		t.Errorf("who has seen it approves: %s", got)
 	}
 }

@@ -42,6 +42,7 @@ type moveView struct {
 	Revision  int
 	Hash      string
 	AskID     string // second_sign: the question that it answers
+	Public    string // what readers see meanwhile
 	URL       string // page with the same form, for browsers without script
 	Danger    bool
 	Asks      bool // it has a form; without one the button is the whole of it
@@ -118,7 +119,7 @@ func (s *Server) moveView(r *http.Request, sit newsroom.Situation, me newsroom.P
 	l, a := s.lang(r), sit.Article
 	v := moveView{
 		Move: string(o.Move), Kind: string(o.Kind), Key: string(o.Move), Icon: moveIcons[o.Move], Article: a.ID, RequestID: uuid.NewString(),
-		Revision: a.Revision, Hash: sit.Frozen, Danger: slices.Contains(dangers, o.Move), Reason: o.Reason, Name: l.T("move." + string(o.Move)),
+		Revision: a.Revision, Hash: sit.Frozen, Public: string(a.Public), Danger: slices.Contains(dangers, o.Move), Reason: o.Reason, Name: l.T("move." + string(o.Move)),
 	}
 	switch o.Move {
 	case newsroom.MoveSubmit, newsroom.MoveForward, newsroom.MoveResubmit:
@@ -288,6 +289,9 @@ func moveRequest(r *http.Request, articleID string, me newsroom.Person) (newsroo
 	}
 	if !newsroom.ValidRequestID(request.ID) {
 		request.ID = uuid.NewString()
+	}
+	if request.Move == newsroom.MoveApprove {
+		request.Public = newsroom.Public(r.PostFormValue("public"))
 	}
 	if request.Move == newsroom.MoveSecondSign {
 		request.AskID = r.PostFormValue("ask_id")
