@@ -138,3 +138,22 @@ func TestApprovalFromBeforeTheTakingDownIsAskedAgain(t *testing.T) {
 		t.Errorf("who has seen it approves: %s", got)
 	}
 }
+
+// The desk's second signature is for the act that its page showed.
+func TestDeskSignsWhatItShowed(t *testing.T) {
+	t.Parallel()
+	d := newDeskRoom(t).peopled()
+	reporter, reviewer, leader, other := d.as("reporter"), d.as("reviewer"), d.as("leader"), d.as("other")
+	d.no(d.store.SetPIN(t.Context(), d.people["other"].ID, deskPIN))
+	id := d.forwarded(reporter, reviewer)
+	leader.move(id, "approve", "pin", deskPIN).want(t, 303)
+	leader.move(id, "withdraw", "pin", deskPIN, "reason_code", "quality", "reason", "Sai số liệu.").want(t, 303)
+	shown := withForm(other.moveForm(id, "second_sign"), "pin", deskPIN)
+	d.clock.forward(time.Minute)
+	leader.move(id, "take_down", "pin", deskPIN, "reason_code", "state_secret", "reason", "Lộ thông tin.").want(t, 303)
+	other.post("/desk/articles/"+id+"/moves", shown).want(t, 409)
+	if a, err := d.store.Article(t.Context(), id); err != nil || a.SecondBy == nil {
+		t.Fatalf("signed unseen: %+v, %v", a, err)
+	}
+	other.move(id, "second_sign", "pin", deskPIN).want(t, 303)
+}
