@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -94,4 +95,33 @@ func TestClosingAnAccountLocksAllItsArticlesFirst(t *testing.T) {
 	d.auditIsFree(t, `SELECT FROM articles WHERE id = $1 FOR UPDATE`, func(ctx context.Context) error {
 		return d.UpdateUser(ctx, d.admin, d.deputy.ID, input(d.deputy, false))
 	}, second)
+}
+
+// A token that may decide is issued upon the PIN that holds when it is made, not upon one that was made void meanwhile.
+func TestTokenIssuedUponAVoidedPIN(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	if err := d.SetPIN(t.Context(), d.leader.ID, "836152"); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := d.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `UPDATE users SET pin_hash = '', pin_void = true WHERE id = $1`, d.leader.ID); err != nil {
+		t.Fatal(err)
+	}
+	issued := make(chan error, 1)
+	go func() {
+		_, _, err := d.IssueToken(t.Context(), d.leader, d.leader.ID, []newsroom.Scope{newsroom.ScopeDecide}, "thử", "836152", nil)
+		issued <- err
+	}()
+	d.somebodyWaits(t, tx)
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-issued; !errors.Is(err, newsroom.ErrForbidden) {
+		t.Errorf("issued: %v", err)
+	}
 }
