@@ -46,6 +46,7 @@ const (
 	HoldRefused   Hold = "refused"    // the clock's release was refused: other bytes, or the end of display has passed
 	HoldWithdrawn Hold = "withdrawn"  // the article was withdrawn after the approval
 	HoldTakenDown Hold = "taken_down" // the article was taken down after the approval
+	HoldExpired   Hold = "expired"    // a reviewer ended its display after the approval
 )
 
 // ClockKind says for whom the working minutes run.

@@ -168,11 +168,15 @@ type Reseat struct {
 	To  Seat
 }
 
-// Reseats lists the questions of s that must be asked of somebody else. A question stays where it is when whoever would get it may
-// not decide on the article, or has decided in this step.
+// Reseats lists the questions of s that must be asked of somebody else. When whoever would get one may not decide on the article, or has
+// decided in this step, it is the holder's.
 func Reseats(s Situation) []Reseat {
 	if s.Article.Stage != StageAwaitingApproval {
 		return nil
+	}
+	cannot := func(person string) bool {
+		return s.Policy.excluded(person, s.Article.AuthorID, s.Article.ForwardedBy) ||
+			slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == person && v.Step == s.Article.Step })
 	}
 	var list []Reseat
 	for _, ask := range s.Asks {
@@ -180,10 +184,10 @@ func Reseats(s Situation) []Reseat {
 			continue
 		}
 		to, ok := seatOf(s.Seats, ask.Seat)
-		if !ok || to == ask.Seat || s.Policy.excluded(to.Person, s.Article.AuthorID, s.Article.ForwardedBy) {
-			continue
+		if ok && cannot(to.Person) {
+			to = Seat{Office: to.Office, Person: to.owner()}
 		}
-		if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Person == to.Person && v.Step == ask.Step }) {
+		if !ok || to == ask.Seat || cannot(to.Person) {
 			continue
 		}
 		list = append(list, Reseat{Ask: ask, To: to})

@@ -21,34 +21,53 @@ type Request struct {
 	Target    string     `json:"target,omitempty"`     // hand_over: the reviewer to hold the lock
 	Kind      ChangeKind `json:"kind,omitempty"`       // revise
 	Note      Correction `json:"note,omitzero"`        // revise: first text of the public note
-	AskID     string     `json:"ask_id,omitempty"`     // link door: the ask whose token was shown
+	AskID     string     `json:"ask_id,omitempty"`     // link door: the ask whose token was shown; second_sign at the desk: the one that was open then
 	Comment   string     `json:"comment,omitempty"`    // forward: note to the leader; comment: the text
 	Decision  string     `json:"decision,omitempty"`   // not_me: request id of the decision that is disowned
+	Public    Public     `json:"public,omitempty"`     // approve: what readers saw when the door showed the article; "" not said
+	Unproven  bool       `json:"unproven,omitempty"`   // the door asked for no PIN, and for no token that may decide
 }
 
 // Situation is everything the rules look at, read under the article's lock.
 type Situation struct {
-	Now      time.Time
-	Article  Article
-	Actor    Person    // zero for the workflow
-	Policy   Policy    // the section's policy, or the snapshot of the running round
-	Newest   *Policy   // of the section, while a round runs under its snapshot
-	Draft    Content   // the working text: what is being written, and may be ahead of what was sent up
-	Sent     Content   // text of revision Article.Revision: what the office is asked about, what was approved; zero: none
-	Shown    Content   // what readers see, or saw last; revise only
-	Frozen   string    // content hash of revision Article.Revision as stored; "" none
-	Computed string    // content hash recomputed from the stored bytes of that revision; release only
-	Seats    []Seat    // who holds the policy's offices now
-	Asks     []Ask     // regular questions of the round, answered ones too, and what else is open
-	Verdicts []Verdict // of the round
-	Disowned *Verdict  // not_me: the decision it is about; nil: there is none
-	Round    bool      // not_me: that decision belongs to the round that runs or was settled last
-	Target   Person    // hand_over: whom to
-	Blocking []string  // codes of the findings that the policy makes blocking
-	Unsigned Move      // the move that waits for a second signature; "" none
+	Now       time.Time
+	Article   Article
+	Actor     Person    // zero for the workflow
+	Policy    Policy    // the section's policy, or the snapshot of the running round
+	Newest    *Policy   // of the section, while a round runs under its snapshot
+	Draft     Content   // the working text: what is being written, and may be ahead of what was sent up
+	Sent      Content   // text of revision Article.Revision: what the office is asked about, what was approved; zero: none
+	Shown     Content   // what readers see, or saw last; revise only
+	Live      *Live     // what that text goes by; nil: nothing was ever published
+	Frozen    string    // content hash of revision Article.Revision as stored; "" none
+	Computed  string    // content hash recomputed from the stored bytes of that revision; release only
+	Seats     []Seat    // who holds the policy's offices now
+	Asks      []Ask     // regular questions of the round, answered ones too, and what else is open
+	Verdicts  []Verdict // of the round
+	Disowned  *Verdict  // not_me: the decision it is about; nil: there is none
+	Round     bool      // not_me: that decision belongs to the round that runs or was settled last
+	Target    Person    // hand_over: whom to
+	Blocking  []string  // codes of the findings that the policy makes blocking
+	SecondAsk string    // the actor's open question for the second signature; "" none
+	Unsigned  Move      // the move that waits for a second signature; "" none
 }
 
-// Waiting is the holder whose answer is still missing in the step that runs; "" where it is not just one.
+// Live is what the text that readers see goes by, whatever is being written beside it.
+type Live struct {
+	Section     string
+	Policy      Policy // of that section
+	ForwardedBy string // the reviewer who forwarded that text
+}
+
+// live is what the text that readers see goes by; before the first publication the one that is being worked on.
+func (s Situation) live() Live {
+	if s.Live != nil {
+		return *s.Live
+	}
+	return Live{Section: s.Article.Section, Policy: s.Policy, ForwardedBy: s.Article.ForwardedBy}
+}
+
+// Waiting is the holder whose answer is still missing in the step that runs; "" where it is not just one, or they hold the seat no more.
 func (s Situation) Waiting() string {
 	var one string
 	for _, ask := range s.Asks {
@@ -59,6 +78,11 @@ func (s Situation) Waiting() string {
 			return ""
 		}
 		one = ask.Seat.owner()
+	}
+	if !slices.ContainsFunc(s.Seats, func(seat Seat) bool {
+		return s.Article.Step < len(s.Policy.Steps) && seat.Office == s.Policy.Steps[s.Article.Step].Office && seat.owner() == one
+	}) {
+		return ""
 	}
 	return one
 }
@@ -154,6 +178,9 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	if r.Revision != 0 && r.Revision != a.Revision {
 		return refuse(RefusedStale)
 	}
+	if r.Unproven && r.Move.NeedsPIN(s.Actor, a.Stage) { // it needed none where the article stood when the door looked
+		return refuse(RefusedStage)
+	}
 	if r.Door == DoorReply && !s.Policy.byReply(r.Move) {
 		return refuse(RefusedRole)
 	}
@@ -171,7 +198,7 @@ func Rule(s Situation, r Request) (Ruling, error) {
 	}
 	out := Ruling{
 		Move: r.Move, Capacity: capacity(way, seat, s), OnBehalfOf: seat.OnBehalfOf,
-		From: a.Stage, To: a.Stage, Then: a.Public, OpenStep: -1, Event: way.Event, Freezing: takesOff(r.Move) && a.Stage.Pends(),
+		From: a.Stage, To: a.Stage, Then: a.Public, OpenStep: -1, Event: way.Event, Freezing: way.takesOff() && a.Stage.Pends(),
 		Endless: r.Move == MoveRestore && a.ExpireAt != nil && !a.ExpireAt.After(s.Now),
 	}
 	if Decides(r.Move) && seat.Person != "" {
@@ -232,6 +259,9 @@ func stands(s Situation, r Request, c Capacity) (Seat, Refusal) {
 	case AsAuthor:
 		return yes(p.ID == a.AuthorID)
 	case AsReviewer:
+		if r.Move == MoveExpire {
+			return yes(p.Reviews(s.live().Section))
+		}
 		return yes(p.Reviews(a.Section))
 	case AsHolder:
 		if p.Reviews(a.Section) && a.HolderID != p.ID {
@@ -426,13 +456,16 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 		}
 	case MoveWithdraw, MoveTakeDown:
 		if s.Unsigned != MoveEmergencyRelease { // the text that went out unsigned still wants its second leader
-			out.SecondDue = s.Policy.SecondSignMinutes
+			out.SecondDue = s.live().Policy.SecondSignMinutes
 		}
 	case MoveRestore:
 		out.SecondDone = a.SecondBy != nil && s.mayCountersign(s.Actor.ID) == ""
 	case MoveSecondSign:
 		if a.SecondBy == nil {
 			return RefusedStage
+		}
+		if r.AskID != "" && r.AskID != s.SecondAsk { // it was asked about another act, which this one has taken the place of
+			return RefusedStale
 		}
 		if code := s.mayCountersign(s.Actor.ID); code != "" {
 			return code
@@ -453,19 +486,23 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 // mayCountersign says why a leader cannot give the second of two signatures, "" that nothing stands in the way: it is a second
 // person's, and an approval like any other, so that nobody gives it to the own text.
 func (s Situation) mayCountersign(person string) Refusal {
+	signed := s.live()
 	switch {
 	case person == s.Article.FirstSigner:
 		return RefusedSameSigner
-	case s.Policy.excluded(person, s.Article.AuthorID, s.Article.ForwardedBy):
+	case signed.Policy.excluded(person, s.Article.AuthorID, signed.ForwardedBy):
 		return RefusedConflict
 	default:
 		return ""
 	}
 }
 
-// Countersigners are those of leaders who may give the second signature after first's.
-func (s Situation) Countersigners(leaders []string, first string) []string {
+// Countersigners are those of leaders who may give the second signature after first's: to what readers see, or to what is being released.
+func (s Situation) Countersigners(leaders []string, first string, released bool) []string {
 	s.Article.FirstSigner = first
+	if released {
+		s.Live = nil
+	}
 	return slices.DeleteFunc(slices.Clone(leaders), func(person string) bool { return s.mayCountersign(person) != "" })
 }
 
@@ -544,6 +581,9 @@ func forward(s Situation, r Request, out *Ruling) Refusal {
 func approve(s Situation, r Request, out *Ruling) Refusal {
 	a := s.Article
 	if r.Hash == "" || r.Hash != s.Frozen {
+		return RefusedStale
+	}
+	if a.Public.off() && (r.Public == PublicLive || r.Door == DoorReply) { // it would come back, and nobody has told the approver
 		return RefusedStale
 	}
 	if s.Sent.Over(goesOut(s, s.Sent)) { // readers would see it come and go at once, newsletter and all

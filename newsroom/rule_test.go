@@ -713,13 +713,25 @@ func TestWhoDecidesReadsWhatWasSentUp(t *testing.T) {
 
 func TestTakingFromReadersHoldsWhatWouldBringItBack(t *testing.T) {
 	t.Parallel()
-	for _, move := range []Move{MoveWithdraw, MoveTakeDown} {
+	for _, c := range []struct {
+		move Move
+		who  Person
+		door Door
+		hold bool
+	}{
+		{MoveWithdraw, people[leader], DoorPage, true},
+		{MoveTakeDown, people[leader], DoorPage, true},
+		{MoveExpire, people[holder], DoorPage, true},
+		{MoveExpire, Person{}, DoorClock, false},
+	} {
 		for _, stage := range Stages {
 			s := situated(stage, PublicLive)
-			s.Actor = people[leader]
-			out, err := Rule(s, request(s, move))
-			if want := stage == StageApproved || stage == StageScheduled; err != nil || out.Freezing != want {
-				t.Errorf("%s in %s holds the release: %v, want %v (%v)", move, stage, out.Freezing, want, err)
+			s.Actor = c.who
+			r := request(s, c.move)
+			r.Door = c.door
+			out, err := Rule(s, r)
+			if want := c.hold && (stage == StageApproved || stage == StageScheduled); err != nil || out.Freezing != want {
+				t.Errorf("%s by %q in %s holds the release: %v, want %v (%v)", c.move, c.who.ID, stage, out.Freezing, want, err)
 			}
 		}
 	}
@@ -778,5 +790,58 @@ func TestCoolingOffEndsBeforeALaterRelease(t *testing.T) {
 	s.Sent.ReleaseAt, s.Policy.CoolingOffMinutes = new(s.Now.Add(8*time.Hour)), 10
 	if out := approval(t, s, leader); out.To != StageScheduled || !out.ReleaseDue.Equal(*s.Sent.ReleaseAt) || !out.UndoUntil.Equal(s.Now.Add(10*time.Minute)) {
 		t.Errorf("%+v", out)
+	}
+}
+
+// What needs the PIN needs it where the article stands when the move is settled, not where it stood when the door looked.
+func TestUnprovenMovesDecideNothing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		move  Move
+		stage Stage
+		who   string
+		want  bool
+	}{
+		{MoveReject, StageInReview, holder, true},
+		{MoveReject, StageAwaitingApproval, leader, false},
+		{MoveApprove, StageAwaitingApproval, leader, false},
+		{MoveTakeDown, StageReleased, leader, false},
+		{MoveForward, StageInReview, holder, true},
+	} {
+		s := situated(c.stage, PublicLive)
+		s.Actor = people[c.who]
+		r := request(s, c.move)
+		if _, err := Rule(s, r); err != nil {
+			t.Fatalf("proven %s in %s: %v", c.move, c.stage, err)
+		}
+		r.Unproven = true
+		if _, err := Rule(s, r); (err == nil) != c.want {
+			t.Errorf("unproven %s in %s: %v", c.move, c.stage, err)
+		}
+	}
+}
+
+// An approval brings an article back that was taken from readers only when whoever approves could know.
+func TestAnApprovalThatDoesNotKnowBringsNothingBack(t *testing.T) {
+	t.Parallel()
+	for _, public := range Publics {
+		for _, c := range []struct {
+			door Door
+			saw  Public
+			want bool
+		}{
+			{DoorPage, "", true},
+			{DoorPage, public, true},
+			{DoorLink, PublicLive, public == PublicLive || public == PublicHidden},
+			{DoorReply, "", public == PublicLive || public == PublicHidden},
+		} {
+			s := situated(StageAwaitingApproval, public)
+			s.Actor, s.Policy.DecideByReply = people[leader], true
+			r := request(s, MoveApprove)
+			r.Door, r.Public = c.door, c.saw
+			if _, err := Rule(s, r); (err == nil) != c.want {
+				t.Errorf("%s by %s that saw %q: %v", public, c.door, c.saw, err)
+			}
+		}
 	}
 }

@@ -48,6 +48,9 @@ const (
 	PublicExpired   Public = "expired"    // out of the lists, the archive stays searchable
 )
 
+// off reports that readers had the article and were taken it from, or from their lists.
+func (p Public) off() bool { return p == PublicWithdrawn || p == PublicTakenDown || p == PublicExpired }
+
 // Publics lists every public state.
 var Publics = []Public{PublicHidden, PublicLive, PublicWithdrawn, PublicTakenDown, PublicExpired}
 
@@ -163,9 +166,10 @@ func Find(move Move, stage Stage, public Public) []Way {
 // asking Postgres.
 func Possible(move Move, stage Stage, public Public) bool { return len(Find(move, stage, public)) > 0 }
 
-// takesOff reports the moves by which a leader takes an article from readers. A release that was approved before would bring it back with
-// nobody having decided so: it is held until a leader has the office asked again.
-func takesOff(m Move) bool { return m == MoveWithdraw || m == MoveTakeDown }
+// takesOff reports the ways in which a person takes an article from readers, or from their lists. A release that was approved before would
+// bring it back with nobody having decided so: it is held until a leader has the office asked again. An end of display that the clock
+// brings was decided with the text, and the correction that moves it with its own.
+func (w Way) takesOff() bool { return !w.Clock && w.Then != "" && w.Then != PublicLive }
 
 // Known reports whether m is a move of the table.
 func (m Move) Known() bool {

@@ -12,6 +12,7 @@ type Account struct {
 	Phone       string
 	HasPassword bool
 	HasPIN      bool
+	PINVoid     bool // "not me" ended it: only the mailed link sets another
 	HasTOTP     bool
 	Recovery    int // one-time recovery codes that are left
 	CreatedAt   time.Time

@@ -63,6 +63,11 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, c *change) error {
 	if err := s.comment(ctx, tx, c); err != nil {
 		return err
 	}
+	if c.req.Move == newsroom.MoveNotMe {
+		if err := s.distrust(ctx, tx, c); err != nil {
+			return err
+		}
+	}
 	if c.n, err = s.appendAudit(ctx, tx, auditRow{
 		ArticleID: a.ID, At: c.now, ActorID: c.req.ActorID, ActorName: c.sit.Actor.Name, Capacity: r.Capacity, OnBehalfOf: r.OnBehalfOf,
 		Door: c.req.Door, Action: string(c.req.Move), From: a.Stage, To: c.stage, Public: c.public, Revision: c.revision, Hash: c.hash,
@@ -95,7 +100,9 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, c *change) error {
 		return err
 	}
 	if c.req.Move == newsroom.MoveNotMe {
-		if err := s.distrust(ctx, tx, c); err != nil {
+		if err := s.alert(ctx, tx, fmt.Sprintf("not_me/%s/%d", a.ID, c.n), "not_me", map[string]any{
+			"article_id": a.ID, "user_id": c.req.ActorID,
+		}); err != nil {
 			return err
 		}
 	}
@@ -130,20 +137,15 @@ func (c *change) announce(verb string, n int64) {
 	})
 }
 
-const (
-	sqlPutAside = `INSERT INTO kept_drafts (article_id, by_id, content, at) SELECT id, draft_by, draft, @at FROM articles WHERE id = @id`
-	sqlPutText  = `
+const sqlPutText = `
 	UPDATE articles SET draft = @draft, draft_hash = @hash, draft_version = draft_version + 1, title = @title, slug = @slug, section_id = @section
 	WHERE id = @id`
-)
 
 // putText makes text the working text. What was being written and is in no revision is put aside: nothing a person wrote is lost.
 func (s *Store) putText(ctx context.Context, tx pgx.Tx, c *change, text newsroom.Content) error {
 	a := &c.sit.Article
-	if a.DraftHash != c.hash {
-		if _, err := tx.Exec(ctx, sqlPutAside, args{"id": a.ID, "at": c.now}); err != nil {
-			return err
-		}
+	if err := s.putAside(ctx, tx, a.ID, c.now); err != nil {
+		return err
 	}
 	c.sit.Draft, a.DraftHash, a.Title, a.Slug, a.Section = text, text.Hash(), text.Title, text.Slug, text.Section
 	_, err := tx.Exec(ctx, sqlPutText, args{
@@ -339,6 +341,8 @@ func (c *change) hold(frozen bool) newsroom.Hold {
 		return newsroom.HoldWithdrawn
 	case c.public == newsroom.PublicTakenDown:
 		return newsroom.HoldTakenDown
+	case c.public == newsroom.PublicExpired:
+		return newsroom.HoldExpired
 	default:
 		return was
 	}
@@ -370,10 +374,10 @@ const (
 	VALUES (@id, @article, @round, @step, @revision, @hash, @office, @user, @behalf, @escalation, @version, @token, @at, @due, @expires, @kind)`
 )
 
-const sqlDropPIN = `UPDATE users SET pin_hash = '', updated_at = @at WHERE id = @id`
+const sqlDropPIN = `UPDATE users SET pin_hash = '', pin_void = true, updated_at = @at WHERE id = @id`
 
-// distrust follows a "not me": PIN, trusted phones and deciding API tokens of whoever was abused are void, and the operator is told. The page
-// stays until a leader decides; a release that has not happened yet is frozen.
+// distrust follows a "not me": PIN, trusted phones and deciding API tokens of whoever was abused are void. The page stays until a leader
+// decides; a release that has not happened yet is frozen.
 func (s *Store) distrust(ctx context.Context, tx pgx.Tx, c *change) error {
 	if _, err := tx.Exec(ctx, sqlDropPIN, args{"id": c.req.ActorID, "at": c.now}); err != nil {
 		return err
@@ -381,12 +385,7 @@ func (s *Store) distrust(ctx context.Context, tx pgx.Tx, c *change) error {
 	if err := s.revokeDevices(ctx, tx, c.req.ActorID); err != nil {
 		return err
 	}
-	if err := s.revokeDeciding(ctx, tx, c.req.ActorID); err != nil {
-		return err
-	}
-	return s.alert(ctx, tx, fmt.Sprintf("not_me/%s/%d", c.sit.Article.ID, c.n), "not_me", map[string]any{
-		"article_id": c.sit.Article.ID, "user_id": c.req.ActorID,
-	})
+	return s.revokeDeciding(ctx, tx, c.req.ActorID)
 }
 
 // linkLife is how long a link outlives its due time: Tết is long (mail.md (c)).

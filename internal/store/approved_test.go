@@ -185,7 +185,7 @@ func TestWithdrawalIsAboutWhatReadersSee(t *testing.T) {
 	}
 }
 
-// Nothing brings back what a leader took from readers but a decision after that.
+// Nothing brings back what somebody took from readers but a decision after that.
 func TestTakenDownStaysDown(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -196,6 +196,8 @@ func TestTakenDownStaysDown(t *testing.T) {
 		"withdrawn before a scheduled correction":  {newsroom.MoveWithdraw, "withdrawn", func(_ *newsroom.Policy, c *newsroom.Content, at time.Time) { c.ReleaseAt = &at }},
 		"taken down before a scheduled correction": {newsroom.MoveTakeDown, "taken_down", func(_ *newsroom.Policy, c *newsroom.Content, at time.Time) { c.ReleaseAt = &at }},
 		"taken down in the cooling-off":            {newsroom.MoveTakeDown, "taken_down", func(p *newsroom.Policy, _ *newsroom.Content, _ time.Time) { p.CoolingOffMinutes = 60 }},
+		"expired before a scheduled correction":    {newsroom.MoveExpire, "expired", func(_ *newsroom.Policy, c *newsroom.Content, at time.Time) { c.ReleaseAt = &at }},
+		"expired in the cooling-off":               {newsroom.MoveExpire, "expired", func(p *newsroom.Policy, _ *newsroom.Content, _ time.Time) { p.CoolingOffMinutes = 60 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -209,8 +211,12 @@ func TestTakenDownStaysDown(t *testing.T) {
 			if s := d.allowed(t, d.leader, id, newsroom.MoveApprove); s.Wake == nil || !s.Wake.Equal(due) {
 				t.Fatalf("approved: %+v", s)
 			}
-			d.allowed(t, d.leader, id, c.move)
-			d.allowed(t, d.second, id, newsroom.MoveSecondSign)
+			if c.move == newsroom.MoveExpire {
+				d.allowed(t, d.reviewer, id, c.move)
+			} else {
+				d.allowed(t, d.leader, id, c.move)
+				d.allowed(t, d.second, id, newsroom.MoveSecondSign)
+			}
 			if s, err := d.Standing(t.Context(), id); err != nil || s.Wake != nil || s.Idle {
 				t.Errorf("it still waits for its time: %+v, %v", s, err)
 			}
@@ -241,6 +247,26 @@ func TestTakenDownStaysDown(t *testing.T) {
 				t.Errorf("approved after that, readers see %s", got)
 			}
 		})
+	}
+}
+
+// The end of display that was approved with the text is no person's decision against the correction that waits.
+func TestEndByTheClockHoldsNothing(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	end, due := d.clock.now().Add(time.Hour), d.clock.now().Add(2*time.Hour)
+	id := d.correcting(t, "Thông báo", "Thông báo gia hạn", func(c *newsroom.Content) { c.DisplayEnd = &end })
+	d.save(t, d.reviewer, id, func(c *newsroom.Content) { c.ReleaseAt, c.DisplayEnd = &due, nil })
+	d.allowed(t, d.reviewer, id, newsroom.MoveResubmit)
+	d.allowed(t, d.leader, id, newsroom.MoveApprove)
+	for _, want := range []string{"Thông báo|expired|1", "Thông báo gia hạn|live|3"} {
+		d.clock.forward(61 * time.Minute)
+		if _, err := d.SettleDue(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.live(t, id); got != want {
+			t.Errorf("readers see %s, want %s", got, want)
+		}
 	}
 }
 

@@ -110,32 +110,21 @@ const sqlSaveDraft = `
 // when it is not, newsroom.ErrForbidden when by may not edit now, *newsroom.InvalidError beyond the limits and for a section
 // that by may not put it into. A save that changes nothing keeps the version, the hash and so every approval.
 func (s *Store) SaveDraft(ctx context.Context, id string, by newsroom.Person, version int64, c newsroom.Content) (newsroom.Draft, error) {
-	if over := c.TooLong(); len(over) > 0 {
-		return newsroom.Draft{}, &newsroom.InvalidError{Fields: over}
-	}
+	return s.saveDraft(ctx, id, by, version, c, false)
+}
+
+// OverwriteDraft is SaveDraft for somebody who has not read all of what is saved now, and says so: it is put aside.
+func (s *Store) OverwriteDraft(ctx context.Context, id string, by newsroom.Person, version int64, c newsroom.Content) (newsroom.Draft, error) {
+	return s.saveDraft(ctx, id, by, version, c, true)
+}
+
+func (s *Store) saveDraft(ctx context.Context, id string, by newsroom.Person, version int64, c newsroom.Content, aside bool) (newsroom.Draft, error) {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		d, err := draft(tx.QueryRow(ctx, sqlLockDraft, args{"id": id}))
 		if err != nil {
 			return err
 		}
-		if !d.Article.Editor(by) {
-			return newsroom.ErrForbidden
-		}
-		if d.Article.Version != version {
-			return newsroom.ErrStale
-		}
-		if !d.Article.MovesTo(by, c.Section) {
-			return &newsroom.InvalidError{Fields: []newsroom.FieldError{{Field: "section", Code: "section_elsewhere"}}}
-		}
-		hash := c.Hash()
-		if hash == d.Article.DraftHash {
-			return nil
-		}
-		_, err = tx.Exec(ctx, sqlSaveDraft, args{
-			"id": id, "draft": toJSON(c), "hash": hash, "by": by.ID,
-			"title": c.Title, "slug": c.Slug, "section": c.Section, "at": s.now().UTC(),
-		})
-		return err
+		return s.replaceDraft(ctx, tx, d, by, version, c, aside)
 	})
 	if err != nil {
 		return newsroom.Draft{}, fmt.Errorf("save draft of article %s: %w", id, err)
@@ -143,15 +132,30 @@ func (s *Store) SaveDraft(ctx context.Context, id string, by newsroom.Person, ve
 	return s.Draft(ctx, id)
 }
 
-const sqlKeepDraft = `INSERT INTO kept_drafts (article_id, by_id, content, at) VALUES (@id, @by, @content, @at)`
-
-// KeepDraft puts aside text that could not be saved because somebody else has the lock now: nothing a person wrote is lost.
-func (s *Store) KeepDraft(ctx context.Context, id, by string, c newsroom.Content) error {
-	_, err := s.db.Exec(ctx, sqlKeepDraft, args{"id": id, "by": by, "content": toJSON(c), "at": s.now().UTC()})
-	if err != nil {
-		return fmt.Errorf("keep draft of article %s: %w", id, err)
+// replaceDraft writes c over d, which is locked. Where c is the working text already, an answer was lost and the save is repeated: done.
+func (s *Store) replaceDraft(ctx context.Context, tx pgx.Tx, d newsroom.Draft, by newsroom.Person, version int64, c newsroom.Content, aside bool) error {
+	id, hash, now := d.Article.ID, c.Hash(), s.now().UTC()
+	switch over := c.TooLong(); {
+	case len(over) > 0:
+		return &newsroom.InvalidError{Fields: over}
+	case !d.Article.Editor(by):
+		return newsroom.ErrForbidden
+	case hash == d.Article.DraftHash:
+		return nil
+	case d.Article.Version != version:
+		return newsroom.ErrStale
+	case !d.Article.MovesTo(by, c.Section):
+		return &newsroom.InvalidError{Fields: []newsroom.FieldError{{Field: "section", Code: "section_elsewhere"}}}
 	}
-	return nil
+	if aside {
+		if err := s.putAside(ctx, tx, id, now); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, sqlSaveDraft, args{
+		"id": id, "draft": toJSON(c), "hash": hash, "by": by.ID, "title": c.Title, "slug": c.Slug, "section": c.Section, "at": now,
+	})
+	return err
 }
 
 const sqlRevisions = `

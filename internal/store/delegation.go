@@ -111,17 +111,17 @@ func (s *Store) seatsWake(ctx context.Context, q querier, a newsroom.Article, wa
 	return wake, nil
 }
 
-const sqlAskedOfOffice = `
+const sqlAskedOfOffices = `
 	SELECT id FROM articles WHERE stage = 'awaiting_approval' AND id IN (
-	  SELECT article_id FROM asks WHERE office_id = @office AND kind = 'approval' AND closed_at IS NULL)
+	  SELECT article_id FROM asks WHERE office_id = ANY (@offices) AND kind = 'approval' AND closed_at IS NULL)
 	ORDER BY id FOR UPDATE`
 
-// reseatOffice reseats everything that is asked of an office. It locks all of it first, since the audit chain's lock comes last.
-func (s *Store) reseatOffice(ctx context.Context, tx pgx.Tx, office, by string, now time.Time) error {
-	rows, _ := tx.Query(ctx, sqlAskedOfOffice, args{"office": office})
+// reseatOffices reseats everything that is asked of some offices. It locks all of it first, since the audit chain's lock comes last.
+func (s *Store) reseatOffices(ctx context.Context, tx pgx.Tx, offices []string, by string, now time.Time) error {
+	rows, _ := tx.Query(ctx, sqlAskedOfOffices, args{"offices": offices})
 	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		return fmt.Errorf("articles that wait for office %s: %w", office, err)
+		return fmt.Errorf("articles that wait for offices: %w", err)
 	}
 	for _, id := range list {
 		if err := s.reseat(ctx, tx, id, by, now, nil); err != nil {
@@ -144,12 +144,7 @@ func (s *Store) reseatPerson(ctx context.Context, tx pgx.Tx, userID, by string) 
 	if err != nil {
 		return fmt.Errorf("offices of user %s: %w", userID, err)
 	}
-	for _, office := range offices {
-		if err := s.reseatOffice(ctx, tx, office, by, now); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.reseatOffices(ctx, tx, offices, by, now)
 }
 
 const (

@@ -16,6 +16,8 @@ import (
 // wants to be looked at again.
 type Settled = newsroom.Settled
 
+const sqlLockUser = `SELECT FROM users WHERE id = @id FOR NO KEY UPDATE`
+
 const sqlLockRequest = `SELECT request, outcome FROM move_requests WHERE id = @id FOR UPDATE`
 
 // RecordMove settles a recorded request in one transaction: it locks the article, asks newsroom.Rule, and writes decision,
@@ -39,6 +41,11 @@ func (s *Store) RecordMove(ctx context.Context, requestID string) (Settled, erro
 				return fmt.Errorf("decode outcome: %w", err)
 			}
 			return s.standing(ctx, tx, r.ArticleID, &out)
+		}
+		if r.Move == newsroom.MoveNotMe { // it changes the account too, and accounts are locked before articles
+			if _, err := tx.Exec(ctx, sqlLockUser, args{"id": r.ActorID}); err != nil {
+				return err
+			}
 		}
 		err := s.settle(ctx, tx, r, now, &out)
 		if refused, ok := errors.AsType[*newsroom.MoveError](err); ok {

@@ -184,7 +184,7 @@ func (s *Store) Delegate(ctx context.Context, by newsroom.Person, d newsroom.Del
 			return err
 		}
 		if !d.Start.After(now) {
-			if err := s.reseatOffice(ctx, tx, d.OfficeID, by.ID, now); err != nil {
+			if err := s.reseatOffices(ctx, tx, []string{d.OfficeID}, by.ID, now); err != nil {
 				return err
 			}
 		}
@@ -210,7 +210,7 @@ func (s *Store) EndDelegation(ctx context.Context, by newsroom.Person, id string
 		if err != nil {
 			return notFound(err)
 		}
-		if err := s.reseatOffice(ctx, tx, office, by.ID, now); err != nil {
+		if err := s.reseatOffices(ctx, tx, []string{office}, by.ID, now); err != nil {
 			return err
 		}
 		return s.delegationAct(ctx, tx, by, "office.delegation_end", map[string]any{"delegation_id": id})

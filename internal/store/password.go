@@ -151,7 +151,7 @@ func (s *Store) ownSecret(ctx context.Context, userID, kind, plain string) (bool
 
 const (
 	sqlSetPassword = `UPDATE users SET password_hash = @hash, password_at = @at, updated_at = @at WHERE id = @id AND active`
-	sqlSetPIN      = `UPDATE users SET pin_hash = @hash, updated_at = @at WHERE id = @id AND active`
+	sqlSetPIN      = `UPDATE users SET pin_hash = @hash, pin_void = false, updated_at = @at WHERE id = @id AND active`
 )
 
 // SetPassword gives an account a new password and ends every session but keep ("" ends all). *newsroom.InvalidError when the

@@ -179,3 +179,123 @@ func TestClosedAccountsHaveNoSeat(t *testing.T) {
 		t.Errorf("with both back: %s", s.Stage)
 	}
 }
+
+// A seat that would go to somebody who has signed already, or may not, goes back to its holder: somebody must be able to answer.
+func TestASeatThatNobodyElseCanAnswerIsItsHoldersAgain(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*testing.T, *newsdesk, string){
+		"signed": func(t *testing.T, d *newsdesk, id string) {
+			t.Helper()
+			d.allowed(t, d.second, id, newsroom.MoveApprove)
+		},
+		"author": func(t *testing.T, d *newsdesk, id string) {
+			t.Helper()
+			d.allowed(t, d.second, id, newsroom.MoveApprove)
+			d.exec(t, `UPDATE articles SET author_id = $2 WHERE id = $1`, id, d.second.ID)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newNewsdesk(t)
+			d.coholders(t)
+			id := d.upTo(t, story("Hai người cùng ký"), newsroom.StageAwaitingApproval)
+			now := d.clock.now()
+			delegation := d.delegate(t, d.leader, d.leader, d.deputy, now, now.Add(48*time.Hour))
+			spoil(t, d, id)
+			d.opens(t, id, "pho for lanh-dao mailed")
+			d.clock.forward(time.Second)
+			d.delegate(t, d.leader, d.leader, d.second, d.clock.now(), now.Add(24*time.Hour))
+			d.endDelegation(t, d.leader, delegation)
+			d.opens(t, id, "lanh-dao mailed")
+			if s := d.allowed(t, d.leader, id, newsroom.MoveApprove); s.Stage != newsroom.StageReleased {
+				t.Errorf("after both: %s", s.Stage)
+			}
+		})
+	}
+}
+
+// Nobody signs for somebody whose account is closed, also not when the office's time is over: who is asked then signs for themselves.
+func TestNobodyStandsInForAClosedAccount(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	id := d.upTo(t, story("Người giữ chức vụ đã nghỉ"), newsroom.StageAwaitingApproval)
+	d.clock.forward(time.Second)
+	if err := d.UpdateUser(t.Context(), d.admin, d.leader.ID, input(d.leader, false)); err != nil {
+		t.Fatal(err)
+	}
+	d.clock.forward(14 * 24 * time.Hour)
+	if _, err := d.SettleDue(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.open(t, id); !strings.Contains(got, "pho mailed") || strings.Contains(got, "pho for") {
+		t.Errorf("asked: %s", got)
+	}
+	s := d.allowed(t, d.deputy, id, newsroom.MoveApprove)
+	if got := d.scalar(t, `SELECT capacity || '/' || on_behalf_of FROM decisions WHERE article_id = $1`, id); got != "approver/" || s.Stage != newsroom.StageReleased {
+		t.Errorf("signed as %s, then %s", got, s.Stage)
+	}
+}
+
+// Who was asked since the time was over signs for somebody else only as long as that stands: in the own name afterwards.
+func TestStandInsSignForNobodyWhoIsGone(t *testing.T) {
+	t.Parallel()
+	overdue := func(t *testing.T, d *newsdesk) string {
+		t.Helper()
+		id := d.upTo(t, story("Quá hạn"), newsroom.StageAwaitingApproval)
+		d.clock.forward(14 * 24 * time.Hour)
+		if _, err := d.SettleDue(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	for name, c := range map[string]struct {
+		before, after func(*testing.T, *newsdesk)
+		want          string
+	}{
+		"the holder is there": {nil, func(*testing.T, *newsdesk) {}, "deputy/lanh-dao"},
+		"the holder's account is closed": {nil, func(t *testing.T, d *newsdesk) {
+			t.Helper()
+			if err := d.UpdateUser(t.Context(), d.admin, d.leader.ID, input(d.leader, false)); err != nil {
+				t.Fatal(err)
+			}
+		}, "approver/"},
+		"the deputy is one no more": {nil, func(t *testing.T, d *newsdesk) {
+			t.Helper()
+			if err := d.Unseat(t.Context(), d.admin, "ubnd", d.deputy.ID); err != nil {
+				t.Fatal(err)
+			}
+		}, "approver/"},
+		"the chief's delegation runs": {func(t *testing.T, d *newsdesk) { t.Helper(); d.chiefDelegates(t, 30*24*time.Hour) }, func(*testing.T, *newsdesk) {}, "deputy/chu-tich"},
+		"the chief's delegation is over": {func(t *testing.T, d *newsdesk) { t.Helper(); d.chiefDelegates(t, 15*24*time.Hour) }, func(_ *testing.T, d *newsdesk) {
+			d.clock.forward(2 * 24 * time.Hour)
+		}, "approver/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newNewsdesk(t)
+			if c.before != nil {
+				c.before(t, d)
+			}
+			id := overdue(t, d)
+			c.after(t, d)
+			d.clock.forward(time.Second)
+			d.allowed(t, d.deputy, id, newsroom.MoveApprove)
+			if got := d.scalar(t, `SELECT d.capacity || '/' || coalesce(split_part(u.email, '@', 1), '') FROM decisions d LEFT JOIN users u ON u.id = d.on_behalf_of WHERE d.article_id = $1`, id); got != c.want {
+				t.Errorf("signed as %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// chiefDelegates has the deputy sit for the chief for some time, and no longer in the office that is asked.
+func (d *newsdesk) chiefDelegates(t *testing.T, length time.Duration) {
+	t.Helper()
+	if err := d.Unseat(t.Context(), d.admin, "ubnd", d.deputy.ID); err != nil {
+		t.Fatal(err)
+	}
+	now := d.clock.now()
+	if _, err := d.Delegate(t.Context(), d.second, newsroom.Delegation{OfficeID: "chu-tich", From: d.second.ID, To: d.deputy.ID, Start: now, End: now.Add(length)}); err != nil {
+		t.Fatal(err)
+	}
+	d.clock.forward(time.Second)
+}

@@ -41,7 +41,7 @@ func (s *Store) second(ctx context.Context, tx pgx.Tx, c *change) error {
 	if err != nil {
 		return err
 	}
-	leaders = c.sit.Countersigners(leaders, c.req.ActorID)
+	leaders = c.sit.Countersigners(leaders, c.req.ActorID, c.ruling.Release)
 	asked := *c
 	if !c.ruling.Release {
 		asked.revision = a.Live
@@ -84,6 +84,15 @@ func (s *Store) firstAct(ctx context.Context, q querier, articleID string) (n in
 	return n, move, nil
 }
 
+// secondAsk is a person's open question for the second signature; "" where there is none. Each act that waits for one asks anew.
+func (s *Store) secondAsk(ctx context.Context, q querier, articleID, person string) (id string, err error) {
+	err = q.QueryRow(ctx, sqlOpenSecond, args{"id": articleID, "user": person}).Scan(&id)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return "", fmt.Errorf("question of user %s for the second signature: %w", person, err)
+	}
+	return id, nil
+}
+
 // missSecond puts on record that a second signature did not come in time: the page says so from now on, chief and admins are told.
 // The links that ask for it stay good.
 func (s *Store) missSecond(ctx context.Context, tx pgx.Tx, articleID string, now time.Time, out *Settled) error {
@@ -119,8 +128,8 @@ func (s *Store) missSecond(ctx context.Context, tx pgx.Tx, articleID string, now
 		return err
 	}
 	for _, person := range alarmed {
-		var ask string
-		if err := tx.QueryRow(ctx, sqlOpenSecond, args{"id": a.ID, "user": person}).Scan(&ask); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		ask, err := s.secondAsk(ctx, tx, a.ID, person)
+		if err != nil {
 			return err
 		}
 		if err := s.writeLetter(ctx, tx, letter{

@@ -73,6 +73,12 @@ func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, no
 		if _, sit.Unsigned, err = s.firstAct(ctx, tx, a.ID); err != nil {
 			return sit, err
 		}
+		if sit.SecondAsk, err = s.secondAsk(ctx, tx, a.ID, r.ActorID); err != nil {
+			return sit, err
+		}
+	}
+	if sit.Live, err = s.liveText(ctx, tx, a); err != nil {
+		return sit, err
 	}
 	if r.Move == newsroom.MoveNotMe {
 		if err := s.disowned(ctx, tx, r, &sit); err != nil {
@@ -95,6 +101,25 @@ func (s *Store) situation(ctx context.Context, tx pgx.Tx, r newsroom.Request, no
 		}
 	}
 	return sit, nil
+}
+
+const sqlLiveText = `
+	SELECT section_id, coalesce((SELECT actor_id FROM audit
+	  WHERE audit.article_id = @id AND action IN ('forward', 'resubmit') AND audit.revision <= @live ORDER BY n DESC LIMIT 1), '')
+	FROM live_articles WHERE article_id = @id`
+
+// liveText is what the text that readers see goes by; nil where nothing was ever published.
+func (s *Store) liveText(ctx context.Context, q querier, a newsroom.Article) (*newsroom.Live, error) {
+	var live newsroom.Live
+	err := q.QueryRow(ctx, sqlLiveText, args{"id": a.ID, "live": a.Live}).Scan(&live.Section, &live.ForwardedBy)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // says so
+	}
+	if err != nil {
+		return nil, fmt.Errorf("what readers see of article %s: %w", a.ID, err)
+	}
+	live.Policy, err = s.sectionPolicy(ctx, q, live.Section)
+	return &live, err
 }
 
 const sqlDisownedDecision = `
@@ -238,9 +263,18 @@ func (s *Store) standIns(ctx context.Context, q querier, office, behalf string, 
 	return groups, nil
 }
 
+// Who was asked since the time was over signs for the holder as the office's deputy, or for the chief by delegation; where that, or whom
+// they would sign for, is over they are still asked, in their own name.
 const sqlRoundAsks = `
-	SELECT id, round, step, revision, hash, office_id, user_id, on_behalf_of, escalation, closed_at IS NOT NULL OR expires_at <= @now,
-	  closed_at IS NOT NULL FROM asks
+	SELECT id, round, step, revision, hash, office_id, user_id,
+	  CASE WHEN closed_at IS NOT NULL OR NOT escalation OR (
+	      EXISTS (SELECT FROM users b WHERE b.id = asks.on_behalf_of AND b.active AND 'leader' = ANY (b.roles))
+	      AND (EXISTS (SELECT FROM office_holders h WHERE h.office_id = asks.office_id AND h.user_id = asks.user_id AND h.deputy
+	          AND h.from_at <= @now AND (h.to_at IS NULL OR h.to_at > @now))
+	        OR EXISTS (SELECT FROM delegations g WHERE g.from_user = asks.on_behalf_of AND g.to_user = asks.user_id
+	          AND g.from_at <= @now AND g.to_at > @now AND (g.ended_at IS NULL OR g.ended_at > @now))))
+	    THEN on_behalf_of ELSE '' END,
+	  escalation, closed_at IS NOT NULL OR expires_at <= @now, closed_at IS NOT NULL FROM asks
 	WHERE article_id = @id AND round = @round AND kind = 'approval' AND (closed_at IS NULL OR closed_why = 'decided') ORDER BY created_at, id`
 
 // roundAsks lists what is or was asked in the article's round; what was asked anew of somebody else does not count.

@@ -18,6 +18,11 @@ import (
 // tokenPrefix tells people and secret scanners what a leaked string is.
 const tokenPrefix = "toasoan_"
 
+const (
+	sqlPINHash = `SELECT pin_hash FROM users WHERE id = @id`
+	sqlLockPIN = sqlPINHash + ` FOR NO KEY UPDATE`
+)
+
 const sqlInsertToken = `
 	INSERT INTO api_tokens (id, user_id, hash, scopes, label, created_at, expires_at)
 	VALUES (@id, @user, @hash, @scopes, @label, @at, @expires)`
@@ -33,6 +38,7 @@ func (s *Store) IssueToken(ctx context.Context, by newsroom.Person, userID strin
 	if len(scopes) == 0 || !p.Active {
 		return "", t, fmt.Errorf("issue token: %w", newsroom.ErrForbidden)
 	}
+	proof := "" // hash of the PIN that was given
 	for _, scope := range scopes {
 		ok := false
 		switch scope {
@@ -40,6 +46,9 @@ func (s *Store) IssueToken(ctx context.Context, by newsroom.Person, userID strin
 			ok = true
 		case newsroom.ScopeDecide:
 			if ok = p.Is(newsroom.RoleLeader) && (by.ID == "" || by.ID == userID); ok {
+				if err := s.db.QueryRow(ctx, sqlPINHash, args{"id": userID}).Scan(&proof); err != nil {
+					return "", t, fmt.Errorf("PIN of user %s: %w", userID, notFound(err))
+				}
 				if ok, err = s.CheckPIN(ctx, userID, pin); err != nil {
 					return "", t, err
 				}
@@ -58,6 +67,15 @@ func (s *Store) IssueToken(ctx context.Context, by newsroom.Person, userID strin
 	scopes = slices.Compact(slices.Sorted(slices.Values(scopes)))
 	t = newsroom.Token{ID: newsroom.NewID(), UserID: userID, Scopes: scopes, Label: firstRunes(text.Line(label), 100), CreatedAt: now, ExpiresAt: expires}
 	err = s.tx(ctx, func(tx pgx.Tx) error {
+		if proof != "" { // whatever makes the PIN void ends its tokens: none comes after that
+			var now string
+			if err := tx.QueryRow(ctx, sqlLockPIN, args{"id": userID}).Scan(&now); err != nil {
+				return notFound(err)
+			}
+			if now != proof {
+				return newsroom.ErrForbidden
+			}
+		}
 		if _, err := tx.Exec(ctx, sqlInsertToken, args{
 			"id": t.ID, "user": userID, "hash": hashToken(value), "scopes": scopes, "label": t.Label, "at": now, "expires": expires,
 		}); err != nil {

@@ -19,7 +19,7 @@ func (s *Store) Person(ctx context.Context, id string) (newsroom.Person, error) 
 
 const sqlAccounts = `
 	SELECT u.id, u.email, u.name, u.title, u.locale, u.roles, u.sections, u.active, u.pen_name, u.phone, u.password_hash <> '',
-	  u.pin_hash <> '', u.totp_secret IS NOT NULL, cardinality(u.recovery), u.created_at, u.password_at,
+	  u.pin_hash <> '', u.pin_void, u.totp_secret IS NOT NULL, cardinality(u.recovery), u.created_at, u.password_at,
 	  (SELECT max(seen_at) FROM sessions WHERE user_id = u.id AND expiry > @now)
 	FROM users u`
 
@@ -31,7 +31,7 @@ const (
 
 func scanAccount(row pgx.CollectableRow) (a newsroom.Account, err error) {
 	return a, row.Scan(&a.ID, &a.Email, &a.Name, &a.Title, &a.Locale, &a.Roles, &a.Sections, &a.Active, &a.PenName, &a.Phone,
-		&a.HasPassword, &a.HasPIN, &a.HasTOTP, &a.Recovery, &a.CreatedAt, &a.PasswordAt, &a.SeenAt)
+		&a.HasPassword, &a.HasPIN, &a.PINVoid, &a.HasTOTP, &a.Recovery, &a.CreatedAt, &a.PasswordAt, &a.SeenAt)
 }
 
 // Account returns an account with what its own page shows, or newsroom.ErrNotFound.

@@ -213,16 +213,23 @@ func (s *Server) postAccount(w http.ResponseWriter, r *http.Request, me newsroom
 }
 
 // ownPIN asks who may set a new PIN: for the password, and for the PIN that there is. Whoever has only got hold of the password must not
-// decide with a PIN of theirs; who has forgotten it asks an admin for the mailed link.
+// decide with a PIN of theirs; who has forgotten it, or has said "not me", asks an admin for the mailed link.
 func (s *Server) ownPIN(r *http.Request, me newsroom.Person) (wrong formErrors, err error) {
 	if wrong, err = s.provePassword(r, me, "pin_password"); err != nil || len(wrong) > 0 {
 		return wrong, err
 	}
 	account, err := s.Store.Account(r.Context(), me.ID)
-	if err != nil || !account.HasPIN {
+	switch {
+	case err != nil:
 		return nil, err
+	case account.PINVoid:
+		wrong.add(s.lang(r), "pin", "account.pin_void")
+		return wrong, nil
+	case !account.HasPIN:
+		return nil, nil
+	default:
+		return s.deskPIN(r, me, "pin_now")
 	}
-	return s.deskPIN(r, me, "pin_now")
 }
 
 // provePassword asks a signed-in person for the password once more.

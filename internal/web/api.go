@@ -86,6 +86,7 @@ func (s *Server) openAPI() error {
 	s.apiArticleVerbs()
 	s.apiMoveVerbs()
 	s.apiRecordVerbs()
+	s.apiKeptVerbs()
 	s.apiMediaVerbs()
 	s.apiSubscriberVerbs()
 	s.apiIssueVerbs()

@@ -61,6 +61,7 @@ type apiMoveRequest struct {
 	Reason      string        `json:"reason,omitempty" doc:"The reason in words, at most 5,000 characters."`
 	Revision    int           `json:"revision,omitempty" minimum:"0" doc:"The revision that the caller saw; another one now is refused."`
 	ContentHash string        `json:"content_hash,omitempty" doc:"The hash that the caller saw; a decision must name it."`
+	Public      string        `json:"public,omitempty" enum:"hidden,live,withdrawn,taken_down,expired" doc:"approve: what readers saw when the caller looked. An article that was taken from them since is not brought back."`
 	Kind        string        `json:"kind,omitempty" enum:"minor,correction" doc:"revise: how the new revision differs."`
 	Note        *apiNoteInput `json:"note,omitempty" doc:"revise as correction: the public note."`
 	ReleaseAt   *time.Time    `json:"release_at,omitempty" nullable:"true" doc:"reschedule: the new time."`
@@ -125,6 +126,7 @@ func (s *Server) apiMoveArticle(ctx context.Context, me caller, in *apiMoveIn) (
 	if len(wrong) > 0 {
 		return nil, invalid(l, wrong...)
 	}
+	request.Unproven = !me.Token.Has(newsroom.ScopeDecide)
 	outcome, err := s.Dispatch.Move(ctx, request)
 	if errors.Is(err, newsroom.ErrConflict) {
 		return nil, newProblem(l, http.StatusConflict, "id_reused", "api.id_reused")
@@ -151,7 +153,7 @@ func (in *apiMoveIn) request(me caller) (newsroom.Request, []newsroom.FieldError
 	r := newsroom.Request{
 		ID: strings.ToLower(b.ID), ArticleID: in.ID, ActorID: me.ID, Door: newsroom.DoorAPI, Move: newsroom.Move(b.Move), Revision: b.Revision,
 		Hash: b.ContentHash, Code: newsroom.ReasonCode(b.ReasonCode), Reason: text.Block(b.Reason), Kind: newsroom.ChangeKind(b.Kind),
-		Target: b.Target, Comment: text.Block(b.Comment),
+		Target: b.Target, Comment: text.Block(b.Comment), Public: newsroom.Public(b.Public),
 	}
 	if r.Move == newsroom.MoveReschedule {
 		r.ReleaseAt = b.ReleaseAt

@@ -27,13 +27,17 @@ import (
 // settler settles moves at once, as the workflow does with its one activity; away, it only records them.
 type settler struct {
 	Dispatch
-	store *store.Store
-	mu    sync.Mutex
-	away  bool
-	began []string // articles and subscribers that are followed
+	store  *store.Store
+	mu     sync.Mutex
+	away   bool
+	before func()   // happens between a door's look at the article and the move
+	began  []string // articles and subscribers that are followed
 }
 
 func (d *settler) Move(ctx context.Context, r newsroom.Request) (newsroom.Outcome, error) {
+	if d.before != nil {
+		d.before()
+	}
 	if err := d.store.RecordRequest(ctx, r); err != nil {
 		return newsroom.Outcome{}, err
 	}

@@ -49,6 +49,7 @@ type articleDesk struct {
 	History     []historyView
 	Revisions   []revisionView
 	Published   []publicationView
+	Kept        []keptView
 	Errors      formErrors
 	Refused     string // why the last move was refused
 	RefusedMove string
@@ -156,11 +157,11 @@ func (s *Server) articlePage(r *http.Request, me newsroom.Person, id string) (*a
 	if page.Moves, err = s.moveBar(r, sit, me); err != nil {
 		return nil, err
 	}
-	return page, s.articleRecord(r, page, o)
+	return page, s.articleRecord(r, page, a, me, o)
 }
 
 // articleRecord fills in what happened to the article so far.
-func (s *Server) articleRecord(r *http.Request, page *articleDesk, o lists) error {
+func (s *Server) articleRecord(r *http.Request, page *articleDesk, a newsroom.Article, me newsroom.Person, o lists) error {
 	id, ctx := page.Card.ID, r.Context()
 	comments, err := s.Store.Comments(ctx, id)
 	if err != nil {
@@ -188,7 +189,10 @@ func (s *Server) articleRecord(r *http.Request, page *articleDesk, o lists) erro
 		}
 		page.Revisions = append(page.Revisions, one)
 	}
-	page.Published, err = s.publications(r, id, o.l)
+	if page.Published, err = s.publications(r, id, o.l); err != nil {
+		return err
+	}
+	page.Kept, err = s.keptViews(r, a, me)
 	return err
 }
 

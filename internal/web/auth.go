@@ -36,6 +36,7 @@ type deskStore interface {
 	calendarStore
 	editorStore
 	issueStore
+	keptStore
 	listStore
 	mediaStore
 	policyStore

@@ -101,7 +101,7 @@ func (o lists) card(c newsroom.Card) cardView {
 	}
 	if c.Frozen {
 		v.Flags = append(v.Flags, flagView{"due-over", "shield", o.held(c.FrozenWhy)})
-	} else if c.Stage.Open() && (c.Public == newsroom.PublicWithdrawn || c.Public == newsroom.PublicTakenDown) {
+	} else if c.Stage.Open() && (c.Public == newsroom.PublicWithdrawn || c.Public == newsroom.PublicTakenDown || c.Public == newsroom.PublicExpired) {
 		v.Flags = append(v.Flags, flagView{"due-soon", "state-" + string(c.Public), o.l.T("desk.down_" + string(c.Public))})
 	}
 	if c.SecondBy != nil {

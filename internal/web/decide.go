@@ -433,7 +433,7 @@ func (s *Server) linkRequest(r *http.Request, page *decidePage, move newsroom.Mo
 	}
 	switch move {
 	case newsroom.MoveApprove, newsroom.MoveRequestChanges, newsroom.MoveReject:
-		request.Revision, request.Hash = page.Ask.Revision, r.PostFormValue("content_hash")
+		request.Revision, request.Hash, request.Public = page.Ask.Revision, r.PostFormValue("content_hash"), newsroom.Public(r.PostFormValue("public"))
 	}
 	return request
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"toasoan/internal/store"
@@ -198,4 +199,73 @@ func TestANewPINNeedsThePresentOne(t *testing.T) {
 	if leader.post("/desk/account", set(deskPIN)).want(t, 303); !is("593024") {
 		t.Error("the PIN is not changed")
 	}
+}
+
+// Who has the password, and had the PIN, sets no new one once the leader has said “not me”: that takes the mailed link.
+func TestAVoidedPINComesBackByMailOnly(t *testing.T) {
+	t.Parallel()
+	d := newDeskRoom(t).peopled()
+	reporter, reviewer, leader := d.as("reporter"), d.as("reviewer"), d.as("leader")
+	id := d.forwarded(reporter, reviewer)
+	leader.move(id, "approve", "pin", deskPIN).want(t, 303)
+	_, err := d.moves.Move(t.Context(), newsroom.Request{
+		ID: uuid.NewString(), ArticleID: id, ActorID: d.people["leader"].ID, Door: newsroom.DoorLink, Move: newsroom.MoveNotMe, Decision: d.one(`SELECT request_id FROM decisions`),
+	})
+	d.no(err)
+	leader.post("/desk/account", url.Values{"form": {"pin"}, "pin_password": {deskPassword}, "pin": {"593024"}, "pin_again": {"593024"}}).want(t, 422).has(t, "Không phải tôi")
+	is := func(pin string) bool {
+		ok, err := d.store.CheckPIN(t.Context(), d.people["leader"].ID, pin)
+		d.no(err)
+		return ok
+	}
+	if is("593024") {
+		t.Fatal("the password alone set a new PIN")
+	}
+	_, err = d.store.Invite(t.Context(), d.people["admin"], d.people["leader"].ID, newsroom.LinkPIN)
+	d.no(err)
+	link := d.one(`SELECT id FROM account_links WHERE kind = 'pin' AND used_at IS NULL`)
+	_, err = d.store.UseLink(t.Context(), newsroom.LinkPIN, d.keys.Token(store.PurposePIN, link, d.keys.Version()), "593024")
+	d.no(err)
+	if !is("593024") {
+		t.Error("the mailed link set none")
+	}
+	leader.get("/desk/account").want(t, 200).lacks(t, "đã bị hủy vì có báo cáo")
+}
+
+// one is the text that a query finds.
+func (d *deskRoom) one(sql string) (found string) {
+	d.t.Helper()
+	conn, err := pgx.Connect(d.t.Context(), d.app)
+	d.no(err)
+	defer func() { _ = conn.Close(d.t.Context()) }()
+	d.no(conn.QueryRow(d.t.Context(), sql).Scan(&found))
+	return found
+}
+
+// A reviewer's reject becomes a leader's decision when the article goes before the office in the meantime: it was asked for without the
+// PIN, or by a token that may not decide, and is refused then.
+func TestARejectThatNobodyProvedDecidesNothing(t *testing.T) {
+	t.Parallel()
+	d := newDeskRoom(t).peopled()
+	reporter, reviewer := d.as("reporter"), d.as("reviewer")
+	both := d.people["leader"]
+	d.no(d.store.UpdateUser(t.Context(), d.people["admin"], both.ID, newsroom.AccountInput{
+		Email: both.Email, Name: both.Name, Locale: both.Locale, Roles: []newsroom.Role{newsroom.RoleLeader, newsroom.RoleReviewer}, Active: true,
+	}))
+	leader := d.as("leader")
+	id := d.draft(reporter)
+	reporter.move(id, "submit").want(t, 303)
+	reviewer.move(id, "claim").want(t, 303)
+	a, err := d.store.Article(t.Context(), id)
+	d.no(err)
+	d.moves.before = func() {
+		d.moves.before = nil
+		reviewer.move(id, "forward").want(t, 303)
+	}
+	form := url.Values{"id": {uuid.NewString()}, "move": {"reject"}, "content_hash": {a.DraftHash}, "reason_code": {"quality"}, "reason": {"Không đạt."}}
+	leader.post("/desk/articles/"+id+"/moves", form).want(t, 409)
+	if got := d.stage(id); got != newsroom.StageAwaitingApproval {
+		t.Fatalf("rejected without the PIN: %s", got)
+	}
+	leader.move(id, "reject", "pin", deskPIN, "reason_code", "quality", "reason", "Không đạt.").want(t, 303)
 }

@@ -272,7 +272,7 @@ func withForm(form url.Values, pairs ...string) url.Values {
 	return form
 }
 
-var hidden = regexp.MustCompile(`<input type="hidden" name="(id|revision|content_hash|kind)" value="([^"]*)">`)
+var hidden = regexp.MustCompile(`<input type="hidden" name="(id|revision|content_hash|kind|ask_id|public)" value="([^"]*)">`)
 
 // moveForm reads the hidden fields of a move's form, as a browser would send them.
 func (b *deskBrowser) moveForm(id, key string) url.Values {
@@ -288,7 +288,8 @@ func (b *deskBrowser) moveForm(id, key string) url.Values {
 		}
 		at = strings.LastIndex(shown.text[:at], "<form")
 	}
-	for _, found := range hidden.FindAllStringSubmatch(shown.text[at:], 4) {
+	whole, _, _ := strings.Cut(shown.text[at:], "</form>")
+	for _, found := range hidden.FindAllStringSubmatch(whole, -1) {
 		form.Set(found[1], found[2])
 	}
 	return form

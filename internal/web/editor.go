@@ -16,6 +16,7 @@ import (
 type editorStore interface {
 	CreateArticle(ctx context.Context, by newsroom.Person, c newsroom.Content) (newsroom.Draft, error)
 	SaveDraft(ctx context.Context, id string, by newsroom.Person, version int64, c newsroom.Content) (newsroom.Draft, error)
+	OverwriteDraft(ctx context.Context, id string, by newsroom.Person, version int64, c newsroom.Content) (newsroom.Draft, error)
 	KeepDraft(ctx context.Context, id, by string, c newsroom.Content) error
 	KeepPasted(ctx context.Context, articleID string, revision int, by, original string) error
 	Article(ctx context.Context, id string) (newsroom.Article, error)
@@ -130,6 +131,7 @@ type editPage struct {
 	Checks     checksView
 	Comments   []commentView
 	History    []historyView
+	Kept       []keptView
 	Submit     *moveView // the move that hands it on, where I may make it
 	Abandon    *moveView
 	MaxTitle   int
@@ -214,18 +216,18 @@ func (s *Server) editPage(r *http.Request, sit newsroom.Situation, me newsroom.P
 			page.Abandon = &v
 		}
 	}
-	return page, s.editRecord(r, page, o)
+	return page, s.editRecord(r, page, sit, me, o)
 }
 
 var creditKinds = []string{"photo", "text_and_photo", "video", "translation"}
 
 // editRecord fills in comments, history and why it came back.
-func (s *Server) editRecord(r *http.Request, page *editPage, o lists) error {
+func (s *Server) editRecord(r *http.Request, page *editPage, sit newsroom.Situation, me newsroom.Person, o lists) error {
 	record := &articleDesk{Card: page.Card}
-	if err := s.articleRecord(r, record, o); err != nil {
+	if err := s.articleRecord(r, record, sit.Article, me, o); err != nil {
 		return err
 	}
-	page.Comments, page.History = record.Comments, record.History
+	page.Comments, page.History, page.Kept = record.Comments, record.History, record.Kept
 	if page.Card.State == string(newsroom.StageChangesRequested) {
 		for _, h := range page.History {
 			if h.To == string(newsroom.StageChangesRequested) {

@@ -33,7 +33,7 @@ func (s *Server) putDraft(w http.ResponseWriter, r *http.Request, me newsroom.Pe
 	if len(wrong) > 0 {
 		return s.tellText(w, http.StatusUnprocessableEntity, wrong[0].Code, fieldSentence(s.lang(r), wrong[0]))
 	}
-	draft, err := s.save(r, me, sit, version, c)
+	draft, err := s.save(r, me, sit, version, c, false)
 	if invalid, ok := errors.AsType[*newsroom.InvalidError](err); ok {
 		return s.tellText(w, http.StatusUnprocessableEntity, invalid.Fields[0].Code, fieldSentence(s.lang(r), invalid.Fields[0]))
 	}
@@ -50,10 +50,13 @@ func (s *Server) putDraft(w http.ResponseWriter, r *http.Request, me newsroom.Pe
 	return s.json(w, http.StatusOK, map[string]string{"etag": etag(draft.Article.Version), "saved_at": s.lang(r).Time(draft.SavedAt)})
 }
 
-// save writes the draft. Text that cannot be written, since somebody else saved or took the lock, is kept aside.
-func (s *Server) save(r *http.Request, me newsroom.Person, sit newsroom.Situation, version int64, c newsroom.Content) (newsroom.Draft, error) {
-	id := sit.Article.ID
-	draft, err := s.Store.SaveDraft(r.Context(), id, me, version, c)
+// save writes the draft. Text that cannot be written, since somebody else saved or took the lock, is kept aside; so is what over replaces.
+func (s *Server) save(r *http.Request, me newsroom.Person, sit newsroom.Situation, version int64, c newsroom.Content, over bool) (newsroom.Draft, error) {
+	id, write := sit.Article.ID, s.Store.SaveDraft
+	if over {
+		write = s.Store.OverwriteDraft
+	}
+	draft, err := write(r.Context(), id, me, version, c)
 	if errors.Is(err, newsroom.ErrStale) || errors.Is(err, newsroom.ErrForbidden) {
 		if keepErr := s.Store.KeepDraft(r.Context(), id, me.ID, c); keepErr != nil {
 			return draft, errors.Join(err, keepErr)
@@ -124,7 +127,7 @@ func (s *Server) postDraft(w http.ResponseWriter, r *http.Request, me newsroom.P
 			page.Errors, _ = wrongFields(l, &newsroom.InvalidError{Fields: wrong})
 		})
 	}
-	draft, err := s.save(r, me, sit, version, c)
+	draft, err := s.save(r, me, sit, version, c, ticked(r, "overwrite"))
 	if found, invalid := wrongFields(l, err); invalid {
 		return again(http.StatusUnprocessableEntity, func(page *editPage) { page.Errors, page.ETag = found, etag(version) })
 	}

@@ -41,6 +41,8 @@ type moveView struct {
 	RequestID string // the same form sent twice is one move
 	Revision  int
 	Hash      string
+	AskID     string // second_sign: the question that it answers
+	Public    string // what readers see meanwhile
 	URL       string // page with the same form, for browsers without script
 	Danger    bool
 	Asks      bool // it has a form; without one the button is the whole of it
@@ -117,7 +119,7 @@ func (s *Server) moveView(r *http.Request, sit newsroom.Situation, me newsroom.P
 	l, a := s.lang(r), sit.Article
 	v := moveView{
 		Move: string(o.Move), Kind: string(o.Kind), Key: string(o.Move), Icon: moveIcons[o.Move], Article: a.ID, RequestID: uuid.NewString(),
-		Revision: a.Revision, Hash: sit.Frozen, Danger: slices.Contains(dangers, o.Move), Reason: o.Reason, Name: l.T("move." + string(o.Move)),
+		Revision: a.Revision, Hash: sit.Frozen, Public: string(a.Public), Danger: slices.Contains(dangers, o.Move), Reason: o.Reason, Name: l.T("move." + string(o.Move)),
 	}
 	switch o.Move {
 	case newsroom.MoveSubmit, newsroom.MoveForward, newsroom.MoveResubmit:
@@ -142,6 +144,9 @@ func (s *Server) moveView(r *http.Request, sit newsroom.Situation, me newsroom.P
 		v.Fix = o.Kind == newsroom.ChangeCorrection
 	case newsroom.MoveReschedule:
 		v.When, v.Form.When = true, fieldTime(sit.Article.ReleaseDue)
+	}
+	if o.Move == newsroom.MoveSecondSign {
+		v.AskID = sit.SecondAsk
 	}
 	v.Note = o.Move == newsroom.MoveForward || o.Move == newsroom.MoveResubmit
 	v.PIN = o.Move.NeedsPIN(me, a.Stage)
@@ -210,7 +215,8 @@ func (s *Server) postMove(w http.ResponseWriter, r *http.Request, me newsroom.Pe
 	if request.Move == newsroom.MoveReschedule && request.ReleaseAt == nil {
 		wrong.add(l, "when", "field.bad_time")
 	}
-	if request.Move.NeedsPIN(me, sit.Article.Stage) && len(wrong) == 0 {
+	request.Unproven = !request.Move.NeedsPIN(me, sit.Article.Stage)
+	if !request.Unproven && len(wrong) == 0 {
 		if wrong, err = s.deskPIN(r, me, "pin"); err != nil {
 			return err
 		}
@@ -283,6 +289,12 @@ func moveRequest(r *http.Request, articleID string, me newsroom.Person) (newsroo
 	}
 	if !newsroom.ValidRequestID(request.ID) {
 		request.ID = uuid.NewString()
+	}
+	if request.Move == newsroom.MoveApprove {
+		request.Public = newsroom.Public(r.PostFormValue("public"))
+	}
+	if request.Move == newsroom.MoveSecondSign {
+		request.AskID = r.PostFormValue("ask_id")
 	}
 	if request.Move == newsroom.MoveReschedule {
 		request.ReleaseAt, _ = localTime(form.When)

@@ -102,6 +102,8 @@ func (s *Server) routes() {
 	s.on("GET /desk/articles/{id}/preview", s.staff(s.getPreview))
 	s.on("GET /desk/articles/{id}/compare", s.staff(s.getCompare))
 	s.on("GET /desk/articles/{id}/revisions/{n}", s.staff(s.getRevision))
+	s.on("GET /desk/articles/{id}/kept/{n}", s.staff(s.getKept))
+	s.on("POST /desk/articles/{id}/kept/{n}", s.staff(s.postKept))
 	s.on("GET /desk/articles/{id}/moves/{key}", s.staff(s.getMove))
 	s.on("POST /desk/articles/{id}/moves", s.staff(s.postMove))
 	s.on("GET /desk/publications/{id}/{n}", s.staff(s.getDeskPublication))
