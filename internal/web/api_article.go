@@ -129,7 +129,7 @@ type (
 	}
 	apiPutIn struct {
 		ID    string `path:"id"`
-		Match string `header:"If-Match" doc:"The etag read before: 428 without it, 412 when the text has changed since."`
+		Match string `header:"If-Match" doc:"The etag read before: 428 without it, 412 when the text has changed since. * replaces whatever there is, which is put aside."`
 		Body  apiArticleInput
 	}
 	apiListIn struct {
@@ -241,7 +241,7 @@ func (s *Server) apiPutArticle(ctx context.Context, me caller, in *apiPutIn) (*a
 	if strings.TrimSpace(in.Match) == "" {
 		return nil, newProblem(l, http.StatusPreconditionRequired, "if_match_required", "api.if_match_required")
 	}
-	version, ok := matchedVersion(in.Match, sit.Article.Version)
+	version, unread, ok := matchedVersion(in.Match, sit.Article.Version)
 	if !ok {
 		return nil, staleText(l, sit.Article)
 	}
@@ -249,7 +249,11 @@ func (s *Server) apiPutArticle(ctx context.Context, me caller, in *apiPutIn) (*a
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.Store.SaveDraft(ctx, in.ID, me.Person, version, c)
+	write := s.Store.SaveDraft
+	if unread {
+		write = s.Store.OverwriteDraft
+	}
+	_, err = write(ctx, in.ID, me.Person, version, c)
 	if errors.Is(err, newsroom.ErrStale) {
 		return nil, staleText(l, sit.Article)
 	}
@@ -274,15 +278,17 @@ func staleText(l language, a newsroom.Article) error {
 }
 
 // matchedVersion finds the current version among those that an If-Match header names; quotes may be missing, since scripts
-// forget them. "*" is whatever there is.
-func matchedVersion(header string, current int64) (int64, bool) {
+// forget them. "*" is whatever there is: unread.
+func matchedVersion(header string, current int64) (version int64, unread, ok bool) {
 	for tag := range strings.SplitSeq(header, ",") {
-		tag = strings.Trim(strings.TrimSpace(tag), `"`)
-		if tag == "*" || tag == strconv.FormatInt(current, 10) {
-			return current, true
+		switch strings.Trim(strings.TrimSpace(tag), `"`) {
+		case "*":
+			return current, true, true
+		case strconv.FormatInt(current, 10):
+			return current, false, true
 		}
 	}
-	return 0, false
+	return 0, false, false
 }
 
 func (s *Server) apiListArticles(ctx context.Context, me caller, in *apiListIn) (*apiListOut, error) {

@@ -100,7 +100,7 @@ func (s *Server) apiTakeBack(ctx context.Context, me caller, in *apiTakeBackIn) 
 	if strings.TrimSpace(in.Match) == "" {
 		return nil, newProblem(l, http.StatusPreconditionRequired, "if_match_required", "api.if_match_required")
 	}
-	version, _ := matchedVersion(in.Match, sit.Article.Version) // another one is refused below, unless the text is taken back already
+	version, _, _ := matchedVersion(in.Match, sit.Article.Version) // another one is refused below, unless the text is taken back already
 	_, err = s.Store.TakeBack(ctx, in.ID, me.Person, version, in.N)
 	if errors.Is(err, newsroom.ErrStale) {
 		return nil, staleText(l, sit.Article)

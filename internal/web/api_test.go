@@ -424,6 +424,13 @@ func TestAPIConditionalRequests(t *testing.T) {
 	d.want(d.call("reporter", "PUT", path, changed, "If-Match", strings.Trim(tag, `"`)), 200, "")
 	d.want(d.call("reporter", "PUT", path, apiStory(), "If-Match", tag), 412, "stale")
 	d.want(d.call("reviewer", "PUT", path, apiStory(), "If-Match", "*"), 403, "not_editor")
+	kept := func() int { return len(d.want(d.call("reporter", "GET", path+"/kept", nil), 200, "").body["items"].([]any)) }
+	before := kept()
+	d.want(d.call("reporter", "PUT", path, apiStory(), "If-Match", "*"), 200, "")
+	d.want(d.call("reporter", "PUT", path, changed, "If-Match", "*"), 200, "")
+	if n := kept() - before; n != 2 {
+		t.Errorf("%d texts were put aside of two that were replaced unread", n)
+	}
 	fresh := d.call("reporter", "GET", path, nil)
 	if got := d.call("reporter", "GET", path, nil, "If-None-Match", fresh.str("etag")); got.Code != 304 || got.Body.Len() != 0 {
 		t.Errorf("If-None-Match: %d %s", got.Code, got.Body)
