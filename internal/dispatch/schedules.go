@@ -19,7 +19,7 @@ type schedule struct {
 	workflow any
 	every    time.Duration
 	offset   time.Duration // of every, from the full hour
-	cron     string // in Asia/Ho_Chi_Minh
+	cron     string        // in Asia/Ho_Chi_Minh
 }
 
 var schedules = []schedule{
@@ -27,7 +27,7 @@ var schedules = []schedule{
 	{id: "sweep-requests", workflow: workflows.SweepRequests, every: 20 * time.Second},
 	{id: "rollover", workflow: workflows.Rollover, cron: "0 0 * * *"},
 	{id: "quiet-day", workflow: workflows.QuietDay, cron: "30 16 * * *"},
-	{id: "audit-root", workflow: workflows.AuditRoot, cron: "10 * * * *"}, // each hour: an office's machine is off at midnight
+	{id: "audit-root", workflow: workflows.AuditRoot, cron: "10 * * * *"},                          // each hour: an office's machine is off at midnight
 	{id: "digests", workflow: workflows.Digests, every: 5 * time.Minute, offset: 30 * time.Second}, // they are made a moment after their hour
 }
 
