@@ -2,6 +2,7 @@ package mail
 
 import (
 	"testing"
+	"time"
 
 	"toasoan/internal/testkit/smtpfake"
 	"toasoan/newsroom"
@@ -46,4 +47,29 @@ func TestARelayThatTiresOfAnIdleConnection(t *testing.T) {
 			b.holds(t)
 		})
 	}
+}
+
+// Over TLS whoever leaves says good-bye, which lies before the end of the connection: the dot is not sent then either.
+func TestARelayThatLeavesBeforeTheDotOverTLSLeavesNoDoubt(t *testing.T) {
+	t.Parallel()
+	b := setup(t, chunking, func(o *smtpfake.Options, opt *Options) {
+		opt.Connections, o.ImplicitTLS = 1, true
+		bye := []byte("250 2.0.0 go on\r\n421 4.3.2 shutting down\r\n")
+		o.Script = smtpfake.Nth(smtpfake.BDAT, 2, smtpfake.Action{Raw: bye, ByteDelay: time.Millisecond, Drop: smtpfake.DropAfter})
+	})
+	id := b.issue(t, 4, 4)
+	grants := 0
+	b.o.Failpoint = func(step string) {
+		if step != "granted" {
+			return
+		}
+		if grants++; grants == 2 {
+			await(t, func() bool { _, open := b.relay.Connections(); return open == 0 })
+			time.Sleep(50 * time.Millisecond) // its end is on the way to us
+		}
+	}
+	if out := b.send(t, id, 0); out.Counts.Sent != 4 || out.Counts.InDoubt != 0 {
+		t.Errorf("%+v", out)
+	}
+	b.holds(t)
 }
