@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -42,11 +43,17 @@ func Delivery(ctx workflow.Context, in DeliveryInput) (DeliveryResult, error) {
 		return DeliveryResult{}, fmt.Errorf("prepare issue %s: %w", in.IssueID, err)
 	}
 	for {
+		before := at
 		if at, err = d.step(ctx, at); err != nil {
 			return DeliveryResult{}, fmt.Errorf("deliver issue %s: %w", in.IssueID, err)
 		}
 		if d.over(at) {
 			return DeliveryResult{Status: at.Status, Counts: at.Counts}, nil
+		}
+		if unmoved(before, at) && workflow.GetVersion(ctx, changeRests, workflow.DefaultVersion, 1) != workflow.DefaultVersion {
+			if err := d.await(ctx, issuePause); err != nil {
+				return DeliveryResult{}, fmt.Errorf("deliver issue %s: %w", in.IssueID, err)
+			}
 		}
 		if d.full(ctx) {
 			d.drain()
@@ -77,6 +84,19 @@ func (d *deliveryRun) over(at newsroom.DeliveryStanding) bool {
 	return at.Counts.Waiting == 0 && (at.Status == newsroom.IssueDone || at.Status == newsroom.IssueAborted) && d.changed.Len() == 0
 }
 
+// unmoved reports that a step brought nothing although something was to be done at once: an issue that does not add up and so stays open, or
+// rows that are due and were not taken, since a transaction has them or a clock is ahead. Without a rest the run would do nothing else.
+func unmoved(before, at newsroom.DeliveryStanding) bool {
+	return at.Status != newsroom.IssuePaused && (len(at.Due) > 0 || at.Counts.Waiting == 0) &&
+		before.Status == at.Status && before.Counts == at.Counts && slices.Equal(before.Due, at.Due)
+}
+
+// await waits for a signal, for pause at most.
+func (d *deliveryRun) await(ctx workflow.Context, pause time.Duration) error {
+	_, err := workflow.AwaitWithTimeout(ctx, pause, func() bool { return d.changed.Len() > 0 })
+	return err
+}
+
 // step does what the standing asks for and returns the next one.
 func (d *deliveryRun) step(ctx workflow.Context, at newsroom.DeliveryStanding) (newsroom.DeliveryStanding, error) {
 	switch {
@@ -99,7 +119,7 @@ func (d *deliveryRun) step(ctx workflow.Context, at newsroom.DeliveryStanding) (
 		if at.Next != nil {
 			pause = max(leastPause, at.Next.Sub(workflow.Now(ctx))+retryGather/time.Duration(d.scale))
 		}
-		if _, err := workflow.AwaitWithTimeout(ctx, pause, func() bool { return d.changed.Len() > 0 }); err != nil {
+		if err := d.await(ctx, pause); err != nil {
 			return at, err
 		}
 	}

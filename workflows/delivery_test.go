@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/mock"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
@@ -28,6 +29,8 @@ type ledger struct {
 	send    func(chunk int) (activities.ChunkResult, error)
 	held    []string
 	closed  int
+	mended  time.Time
+	odd     bool // until mended it does not add up, and closing leaves it open
 }
 
 func newLedger(chunks int) *ledger {
@@ -51,6 +54,12 @@ func newLedger(chunks int) *ledger {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.closed++
+		if l.closed > 1000 {
+			return newsroom.DeliveryStanding{}, temporal.NewNonRetryableApplicationError("it spins", "spin", nil)
+		}
+		if l.odd && l.env.Now().Before(l.mended) {
+			return l.standing(), nil
+		}
 		if l.status == newsroom.IssueAborted {
 			clear(l.waiting)
 			clear(l.later)
@@ -305,5 +314,38 @@ func TestDeliveryGoesOnAcrossGenerations(t *testing.T) {
 	}
 	if out.Status != newsroom.IssueDone || len(seen) != generation+40 || len(first.sent)+len(second.sent) != generation+40 {
 		t.Errorf("%+v: %d + %d SendChunks over %d chunks", out.Status, len(first.sent), len(second.sent), len(seen))
+	}
+}
+
+// An issue that does not add up waits for the operator, and a chunk that brought nothing for a moment: neither keeps the run busy.
+func TestDeliveryRestsWhereNothingMoves(t *testing.T) {
+	t.Parallel()
+	for name, stuck := range map[string]func(l *ledger){
+		"does not add up": func(l *ledger) {
+			l.odd = true
+		},
+		"a chunk that brings nothing": func(l *ledger) {
+			l.send = func(chunk int) (activities.ChunkResult, error) {
+				if !l.env.Now().Before(l.mended) {
+					l.all(chunk)
+				}
+				return activities.ChunkResult{Status: l.status}, nil
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLedger(1)
+			l.mended = l.env.Now().Add(time.Hour)
+			stuck(l)
+			l.env.RegisterDelayedCallback(func() { l.env.SignalWorkflow(SignalIssue, nil) }, time.Hour+time.Second) // somebody looked after it
+			out := l.run(t)
+			if out.Status != newsroom.IssueDone {
+				t.Errorf("%+v", out)
+			}
+			if n := l.closed; n > 150 {
+				t.Errorf("%d activities of an hour in which nothing moves", n)
+			}
+		})
 	}
 }

@@ -13,4 +13,6 @@ const (
 	// changeShortRuns (2026-11-23): a delivery continues as new by the length of its history, in the middle of a pass too. May go on
 	// 2027-02-23, as changeNarrowWindow.
 	changeShortRuns = "short-runs"
+	// changeRests (2026-11-23): a delivery rests when a step brought nothing. May go on 2027-02-23, as changeNarrowWindow.
+	changeRests = "rests"
 )

@@ -18,7 +18,8 @@ type schedule struct {
 	id       string
 	workflow any
 	every    time.Duration
-	cron     string // in Asia/Ho_Chi_Minh
+	offset   time.Duration // of every, from the full hour
+	cron     string        // in Asia/Ho_Chi_Minh
 }
 
 var schedules = []schedule{
@@ -26,8 +27,8 @@ var schedules = []schedule{
 	{id: "sweep-requests", workflow: workflows.SweepRequests, every: 20 * time.Second},
 	{id: "rollover", workflow: workflows.Rollover, cron: "0 0 * * *"},
 	{id: "quiet-day", workflow: workflows.QuietDay, cron: "30 16 * * *"},
-	{id: "audit-root", workflow: workflows.AuditRoot, cron: "10 * * * *"}, // each hour: an office's machine is off at midnight
-	{id: "digests", workflow: workflows.Digests, every: 5 * time.Minute},
+	{id: "audit-root", workflow: workflows.AuditRoot, cron: "10 * * * *"},                          // each hour: an office's machine is off at midnight
+	{id: "digests", workflow: workflows.Digests, every: 5 * time.Minute, offset: 30 * time.Second}, // they are made a moment after their hour
 }
 
 // EnsureSchedules makes the schedules as this program wants them. Safe to repeat.
@@ -37,7 +38,7 @@ func (c *Client) EnsureSchedules(ctx context.Context) error {
 		if s.cron != "" {
 			spec.CronExpressions = []string{s.cron}
 		} else {
-			spec.Intervals = []client.ScheduleIntervalSpec{{Every: s.every}}
+			spec.Intervals = []client.ScheduleIntervalSpec{{Every: s.every, Offset: s.offset}}
 		}
 		action := &client.ScheduleWorkflowAction{ID: "schedule/" + s.id, Workflow: s.workflow, TaskQueue: workflows.QueueDesk}
 		_, err := c.temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{

@@ -26,7 +26,7 @@ func silent(conn net.Conn, plain bool) bool {
 		case err == syscall.EAGAIN || err == syscall.EINTR: //nolint:errorlint // errno as the kernel gives it
 			quiet = true
 		case err == nil && n > 0:
-			quiet = !plain // over TLS it may be a session ticket
+			quiet = !plain && !hungUp(fd) // over TLS it may be a session ticket, or the good-bye before the end
 		}
 		return true
 	})

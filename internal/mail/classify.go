@@ -57,6 +57,15 @@ func Classify(failed *StepError) Outcome {
 	return refusal(failed.Stage, code, enhanced)
 }
 
+// tired reports that a connection which was idle before this mail has died of that, or was ended by the relay: it was no answer to the
+// mail, and says nothing of how much the relay takes.
+func (e *StepError) tired() bool {
+	if e == nil || e.Stage == StageCompose {
+		return false
+	}
+	return e.Err != nil || e.Stage == StageMail && e.Reply.Code == 421
+}
+
 // silence is a step without a reply.
 func silence(failed *StepError) Outcome {
 	switch failed.Stage {

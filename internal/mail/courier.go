@@ -220,7 +220,7 @@ func (c *Courier) loadLetter(ctx context.Context, m Message) (*Conn, *StepError,
 			conn.Abort()
 			return nil, nil, context.Cause(ctx)
 		}
-		if failed != nil && failed.Err != nil && failed.Stage != StageCompose && reused {
+		if reused && failed.tired() {
 			continue
 		}
 		return conn, failed, nil

@@ -50,6 +50,7 @@ type lane struct {
 	helper bool // leaves when another chunk has no seat at all
 	told   bool // to leave: counted among those who go, so it does not stay
 	conn   *Conn
+	idled  bool      // conn has carried nothing of this lane's yet, and was idle before
 	held   []Entry   // results that wait for the next commit
 	asked  time.Time // when the dots at hand were asked for
 	bufs   [][]byte  // the mails that may still be on their way
@@ -107,6 +108,12 @@ func (l *lane) send(ctx context.Context, r *parcel) bool {
 		return l.burst(ctx, following{r, m})
 	}
 	failed := l.conn.Load(ctx, m)
+	if l.idled && failed.tired() && ctx.Err() == nil {
+		l.conn.Abort()
+		l.give(r)
+		return true // over another one
+	}
+	l.idled = false
 	for {
 		if failed != nil {
 			return l.refused(ctx, r, failed)
@@ -198,10 +205,10 @@ func (l *lane) connect(ctx context.Context) bool {
 	}
 	for l.conn == nil {
 		limit, cancel := context.WithDeadline(ctx, l.end)
-		conn, _, err := l.c.bulk.get(limit)
+		conn, reused, err := l.c.bulk.get(limit)
 		cancel()
 		if err == nil {
-			l.conn = conn
+			l.conn, l.idled = conn, reused
 			return true
 		}
 		if len(l.held) > 0 {

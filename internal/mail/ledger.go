@@ -42,7 +42,8 @@ type Ledger interface {
 	LeaseLetter(ctx context.Context, letterID string, now time.Time, resendAfter time.Duration) (LetterLease, error)
 
 	// Commit writes entries in ONE transaction, results before dots, and returns for each the state its row has now, in
-	// the order given; "" where the lease no longer matches. Repeating the same entries answers the same.
+	// the order given; "" where the lease no longer matches, or the dot was permitted to another connection. Repeating the same entries
+	// answers the same: a dot is known by its At.
 	//
 	// An entry with State `dot` asks for permission to let the relay accept the mail: granted (answer `dot`) only while
 	// the row is `claimed` under the lease, the subscriber has not left or been suppressed, and the issue is neither

@@ -18,14 +18,15 @@ type pace struct {
 	key    string
 	skew   *skew
 
-	mu   sync.Mutex
-	rate float64       // mails per second; 0: no cap
+	row  sync.Mutex    // whoever wants a place, one after the other, each for as long as the ledger has none
 	gap  time.Duration // between places, of the lease
 	next time.Time     // the first leased place that nobody has taken
 	left int           // places from there
 	lag  time.Duration // what the last lease took
 
-	recent  int // mails in the second that is counted
+	mu      sync.Mutex // never while anything is waited for: a changed pace is followed at once
+	rate    float64    // mails per second; 0: no cap
+	recent  int        // mails in the second that is counted
 	counted time.Time
 	speed   int // mails of the last whole second
 }
@@ -43,10 +44,16 @@ func (p *pace) set(rate float64) {
 	p.rate = rate
 }
 
-// take takes the next place: the moment at which a mail may go, zero where there is no cap. The error is the ledger's or ctx's.
-func (p *pace) take(ctx context.Context) (time.Time, error) {
+func (p *pace) perSecond() float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.rate
+}
+
+// take takes the next place: the moment at which a mail may go, zero where there is no cap. The error is the ledger's or ctx's.
+func (p *pace) take(ctx context.Context) (time.Time, error) {
+	p.row.Lock()
+	defer p.row.Unlock()
 	for {
 		if at, ok := p.held(time.Now()); ok {
 			return at, nil
@@ -67,8 +74,8 @@ func (p *pace) take(ctx context.Context) (time.Time, error) {
 // soon takes a place if one is at hand, or is to be had without waiting, that comes within a while from now. Otherwise it says how
 // long that is.
 func (p *pace) soon(ctx context.Context, within time.Duration) (at time.Time, wait time.Duration, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.row.Lock()
+	defer p.row.Unlock()
 	at, ok := p.held(time.Now())
 	if !ok {
 		taken, err := p.lease(ctx)
@@ -84,10 +91,9 @@ func (p *pace) soon(ctx context.Context, within time.Duration) (at time.Time, wa
 	return at, 0, nil
 }
 
-// held takes the first place that is still to come; p.mu is held.
+// held takes the first place that is still to come; p.row is held.
 func (p *pace) held(now time.Time) (time.Time, bool) {
-	p.count(now)
-	if p.rate == 0 {
+	if p.count(now) == 0 {
 		return time.Time{}, true
 	}
 	if lapsed := now.Sub(p.next); p.left > 0 && lapsed > 0 {
@@ -106,10 +112,15 @@ func (p *pace) pop() time.Time {
 	return at
 }
 
-// lease takes places from the ledger; p.mu is held.
+// lease takes places from the ledger; p.row is held.
 func (p *pace) lease(ctx context.Context) (taken bool, err error) {
-	n := max(1, int(p.rate/leasesPerSecond))
-	gap := time.Duration(math.Ceil(1e6/p.rate)) * time.Microsecond
+	rate := p.perSecond()
+	if rate == 0 { // the cap was lifted a moment ago: this place comes at once
+		p.next, p.left, p.gap = time.Now(), 1, time.Microsecond
+		return true, nil
+	}
+	n := max(1, int(rate/leasesPerSecond))
+	gap := time.Duration(math.Ceil(1e6/rate)) * time.Microsecond
 	sent := time.Now()
 	first, now, taken, err := p.ledger.LeasePlaces(ctx, p.key, n, gap, min(p.lag, mostLag))
 	if err != nil {
@@ -124,8 +135,10 @@ func (p *pace) lease(ctx context.Context) (taken bool, err error) {
 	return taken, nil
 }
 
-// count measures the speed, for a relay that complains where there is no cap.
-func (p *pace) count(now time.Time) {
+// count measures the speed, for a relay that complains where there is no cap, and returns the cap.
+func (p *pace) count(now time.Time) (rate float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if since := now.Sub(p.counted); since >= time.Second {
 		p.speed, p.recent, p.counted = p.recent, 0, now
 		if since >= 2*time.Second {
@@ -133,6 +146,7 @@ func (p *pace) count(now time.Time) {
 		}
 	}
 	p.recent++
+	return p.rate
 }
 
 // reached is the pace at which the relay complains: the cap, or what was sent in the last second.

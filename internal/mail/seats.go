@@ -22,7 +22,8 @@ type seats struct {
 
 // seatRow is what this process has of one key.
 type seatRow struct {
-	have   []int // seats held in the ledger
+	have   []int     // seats held in the ledger
+	until  time.Time // they lapse then, unless they are renewed
 	used   int
 	going  int       // of those used, by whom was told to leave and has not left yet
 	most   int       // of the whole installation
@@ -31,8 +32,22 @@ type seatRow struct {
 	closed time.Time // all were taken, or the ledger was away: no question before
 }
 
-// may is how many may be in use.
-func (r *seatRow) may() int { return min(len(r.have), r.share) }
+// held is how many of the seats 1 to most are this process's. What was not renewed in time may be another's by now, although nobody has
+// said so yet: this process was stopped for a while, or the ledger away.
+func (r *seatRow) held(most int) (n int) {
+	if !time.Now().Before(r.until) {
+		return 0
+	}
+	for _, seat := range r.have {
+		if seat <= most {
+			n++
+		}
+	}
+	return n
+}
+
+// may is how many of most may be in use here.
+func (r *seatRow) may(most int) int { return min(r.held(most), r.share) }
 
 // seatsAgain is how long a process waits after it heard that all seats are taken, or heard nothing.
 const seatsAgain = 100 * time.Millisecond
@@ -58,12 +73,12 @@ func (s *seats) take(ctx context.Context, key string, most int) (bool, error) {
 	if r.most = most; r.used >= most {
 		return false, nil
 	}
-	if s.ledger != nil && r.used >= r.may() {
+	if s.ledger != nil && r.used >= r.may(most) {
 		if r.hungry = time.Now(); r.hungry.Before(r.closed) {
 			return false, nil
 		}
 		err := s.more(ctx, key, r)
-		if err != nil || r.used >= r.may() {
+		if err != nil || r.used >= r.may(most) {
 			r.closed = time.Now().Add(seatsAgain)
 			return false, err
 		}
@@ -73,13 +88,22 @@ func (s *seats) take(ctx context.Context, key string, most int) (bool, error) {
 }
 
 // more takes what is free of this process's share, all at once: whoever needs a seat next second asks nobody, and what nobody needs
-// goes back. s.mu is held.
+// goes back. Seats that have lapsed are looked after by keep first. s.mu is held.
 func (s *seats) more(ctx context.Context, key string, r *seatRow) error {
-	if err := s.say(ctx, nil); err != nil || r.share <= len(r.have) {
+	lapsed := len(r.have) > 0 && !time.Now().Before(r.until)
+	if err := s.say(ctx, nil); err != nil || lapsed || r.share <= r.held(r.most) {
 		return err
 	}
-	fresh, err := s.ledger.TakeSeats(ctx, key, s.holder, r.most, r.share-len(r.have), s.life)
-	r.have = append(r.have, fresh...)
+	asked := time.Now()
+	fresh, err := s.ledger.TakeSeats(ctx, key, s.holder, r.most, r.share-r.held(r.most), s.life)
+	if len(r.have) == 0 {
+		r.until = asked.Add(s.life)
+	}
+	for _, seat := range fresh {
+		if !slices.Contains(r.have, seat) { // ours, lapsed a moment ago
+			r.have = append(r.have, seat)
+		}
+	}
 	return err
 }
 
@@ -141,8 +165,8 @@ func (s *seats) dismiss(key string, most, waiting int) bool {
 
 // surplus is how many more are in use than may be, less than zero where some are free; s.mu is held.
 func (s *seats) surplus(r *seatRow, most int) int {
-	if s.ledger != nil {
-		most = min(most, r.may())
+	if r.most = most; s.ledger != nil {
+		most = min(most, r.may(most))
 	}
 	return r.used - most
 }
@@ -160,10 +184,10 @@ func (s *seats) ask(ctx context.Context, idle func() int, rest bool) (spare int,
 		return 0, err
 	}
 	r := s.row("")
-	return max(0, r.may()-r.used), nil
+	return max(0, r.may(r.most)-r.used), nil
 }
 
-// keep renews what is used, and idle more under key "", and gives the rest back. Who puts a connection by does so before leaving
+// keep renews what is used, and idle more under key "", and gives the rest back, and what lies beyond a bound that was lowered. Who puts a connection by does so before leaving
 // its seat, and who takes one up has a seat before: counted twice for a moment, never missed.
 func (s *seats) keep(ctx context.Context, idle func() int) error {
 	s.mu.Lock()
@@ -174,14 +198,16 @@ func (s *seats) keep(ctx context.Context, idle func() int) error {
 		if key == "" {
 			n += idle()
 		}
-		want[key] = slices.Clone(r.have[:min(n, len(r.have))])
+		have := slices.DeleteFunc(slices.Clone(r.have), func(seat int) bool { return seat > r.most })
+		want[key] = have[:min(n, len(have))]
 	}
+	asked := time.Now()
 	kept, err := s.ledger.KeepSeats(ctx, s.holder, want, s.life)
 	if err != nil {
 		return err
 	}
 	for key, r := range s.rows {
-		if r.have = kept[key]; r.used == 0 && len(r.have) == 0 {
+		if r.have, r.until = kept[key], asked.Add(s.life); r.used == 0 && len(r.have) == 0 {
 			delete(s.rows, key)
 		}
 	}

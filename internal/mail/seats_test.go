@@ -33,7 +33,7 @@ func TestExactlyTheSurplusIsTold(t *testing.T) {
 		"a lowered bound": {func(*testing.T, *memory, *seats) int { return 3 }, 3},
 		"lapsed seats": {func(t *testing.T, m *memory, s *seats) int {
 			t.Helper()
-			m.set(func() { delete(m.seats, "#1"); delete(m.seats, "#2") })
+			m.set(func() { delete(m.seats, "#7"); delete(m.seats, "#8") })
 			if err := s.keep(t.Context(), none); err != nil {
 				t.Fatal(err)
 			}
@@ -274,5 +274,103 @@ func TestNobodyDialsBesideAConnectionThatEnds(t *testing.T) {
 	both.Wait()
 	if opened, open := b.relay.Connections(); opened != 2 || open != 1 || p.spare() != 1 {
 		t.Errorf("%d opened, %d open, %d idle", opened, open, p.spare())
+	}
+}
+
+// What was ours lapses here as it does in the ledger: who was stopped for a while, or did not reach the ledger, uses nothing more until it
+// has heard what is left.
+func TestSeatsThatWereNotRenewedAreNotUsed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const most, life = 4, 10 * time.Second
+		m := newMemory()
+		s := newSeats(m, life)
+		none := func() int { return 0 }
+		for range 2 {
+			if ok, err := s.take(t.Context(), "", most); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+		}
+		time.Sleep(life + time.Second)
+		if taken, err := m.TakeSeats(t.Context(), "", "another", most, most, time.Hour); err != nil || len(taken) != most {
+			t.Fatalf("the others took %v, %v", taken, err)
+		}
+		if !s.over("", most) {
+			t.Error("two are used without a seat, and nobody is told")
+		}
+		if ok, err := s.take(t.Context(), "", most); ok || err != nil {
+			t.Errorf("a seat that has lapsed was taken: %v, %v", ok, err)
+		}
+		if err := s.keep(t.Context(), none); err != nil || !s.over("", most) {
+			t.Errorf("nothing is left: %v", err)
+		}
+	})
+}
+
+// While the ledger was away all seats lapsed, our own too: taking some anew must not count those twice.
+func TestOwnSeatsThatLapsedCountOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const most, life = 8, 10 * time.Second
+		m := newMemory()
+		if _, _, err := m.SeekSeats(t.Context(), "another", map[string]int{"": most}, life); err != nil {
+			t.Fatal(err)
+		}
+		s := newSeats(m, life)
+		use := func() (used int) {
+			for range 2 * most {
+				if ok, err := s.take(t.Context(), "", most); err != nil {
+					t.Fatal(err)
+				} else if ok {
+					used++
+				}
+			}
+			return used
+		}
+		if used := use(); used != most/2 {
+			t.Fatalf("%d are used beside another worker", used)
+		}
+		time.Sleep(life + time.Second) // the other one is gone
+		used := most/2 + use()
+		held := 0
+		m.set(func() {
+			for _, seat := range m.seats {
+				if seat.holder == s.holder && seat.until.After(time.Now()) {
+					held++
+				}
+			}
+		})
+		if used > max(held, most/2) {
+			t.Errorf("%d are used, %d held", used, held)
+		}
+		if err := s.keep(t.Context(), func() int { return 0 }); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * seatsAgain)
+		if used += use(); used != most {
+			t.Errorf("%d are used when all are free", used)
+		}
+	})
+}
+
+// A lowered bound leaves the seats beyond it to nobody: who holds such ones gives them up before the others' shares are taken.
+func TestSeatsBeyondALoweredBoundAreNoSeats(t *testing.T) {
+	t.Parallel()
+	const life = time.Hour
+	m := newMemory()
+	if _, err := m.TakeSeats(t.Context(), "", "another", 4, 4, life); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := m.SeekSeats(t.Context(), "another", map[string]int{"": 4}, life); err != nil {
+		t.Fatal(err)
+	}
+	s := newSeats(m, life)
+	for range 4 {
+		if ok, err := s.take(t.Context(), "", 8); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	if n := s.surplus(s.row(""), 4); n != 4 {
+		t.Errorf("%d too many, the four of a bound of four are another's", n)
 	}
 }

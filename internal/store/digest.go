@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"toasoan/newsroom"
 )
 
-// digestBack is how many days back a cut that nobody made (the machine was off) is made up for.
+// digestBack is how many days back a cut that nobody made (the machine was off) is made up for; the last one always is.
 const digestBack = 4
 
 // cut is one moment at which digests of a cadence are made, with what they cover.
@@ -26,10 +27,10 @@ type cut struct {
 // period names a cut: it is unique per list, so that a digest is made once.
 func (c cut) period() string { return string(c.cadence) + "/" + c.day.String() }
 
-// cuts lists the cuts of the last days that are over at now, oldest first: each working day a daily one, each week's last working
-// day a weekly one.
+// cuts lists the cuts of the last days that are over at now, and of each cadence the last one however long ago it was, oldest first: each
+// working day a daily one, each week's last working day a weekly one.
 func cuts(cal newsroom.Calendar, hours digestHours, now time.Time) []cut {
-	at := func(d newsroom.Date) time.Time { return d.Start().Add(time.Duration(hours.on(d)) * time.Minute) }
+	at := hours.cut
 	var days []newsroom.Date // working days, oldest first, far enough back for the week before
 	for back := 31; back >= 0; back-- {
 		if d := newsroom.DateOf(now.AddDate(0, 0, -back)); cal.Works(d) {
@@ -38,20 +39,21 @@ func cuts(cal newsroom.Calendar, hours digestHours, now time.Time) []cut {
 	}
 	oldest := now.AddDate(0, 0, -digestBack)
 	var found []cut
+	last := map[newsroom.Cadence]newsroom.Date{}
 	lastWeekly := -1
 	for i, d := range days {
 		weekly := i+1 < len(days) && week(days[i+1]) != week(d) || i+1 == len(days) && !worksLater(cal, d)
-		if to := at(d); i > 0 && !to.After(now) && to.After(oldest) {
-			found = append(found, cut{newsroom.CadenceDaily, d, at(days[i-1]), to})
+		if to := at(d); i > 0 && !to.After(now) {
+			found, last[newsroom.CadenceDaily] = append(found, cut{newsroom.CadenceDaily, d, at(days[i-1]), to}), d
 			if weekly && lastWeekly >= 0 {
-				found = append(found, cut{newsroom.CadenceWeekly, d, at(days[lastWeekly]), to})
+				found, last[newsroom.CadenceWeekly] = append(found, cut{newsroom.CadenceWeekly, d, at(days[lastWeekly]), to}), d
 			}
 		}
 		if weekly {
 			lastWeekly = i
 		}
 	}
-	return found
+	return slices.DeleteFunc(found, func(c cut) bool { return !c.to.After(oldest) && c.day != last[c.cadence] })
 }
 
 func week(d newsroom.Date) int {
@@ -134,7 +136,7 @@ func (s *Store) OpenDigests(ctx context.Context, now time.Time) ([]string, error
 	}
 	var opened []string
 	for _, c := range cuts(calendar, hours, now) {
-		ids, err := s.openCut(ctx, c)
+		ids, err := s.openCut(ctx, c, hours)
 		if err != nil {
 			return opened, fmt.Errorf("open digests of %s: %w", c.period(), err)
 		}
@@ -146,12 +148,37 @@ func (s *Store) OpenDigests(ctx context.Context, now time.Time) ([]string, error
 // digester marks in events_seen the cuts that were made.
 const digester = "digests"
 
+// The days of the cuts that were made before and after one, "" none.
+const sqlCutsMade = `
+	SELECT coalesce(max(day) FILTER (WHERE day < @day), ''), coalesce(max(day) FILTER (WHERE day > @day), '') FROM (
+	  SELECT split_part(event_id, '/', 2) COLLATE "C" AS day FROM events_seen
+	  WHERE durable = @durable AND split_part(event_id, '/', 1) = @cadence) made`
+
+// follow lets c begin where the cut made before it ended, and not where the calendar has it: days are declared off or working when
+// digests were made already, and a machine may have been off for weeks. told says that a later cut was made, which told all of it.
+func (s *Store) follow(ctx context.Context, tx pgx.Tx, c *cut, hours digestHours) (told bool, err error) {
+	var before, after string
+	err = tx.QueryRow(ctx, sqlCutsMade, args{"durable": digester, "cadence": c.cadence, "day": c.day.String()}).Scan(&before, &after)
+	if err != nil || after != "" || before == "" {
+		return after != "", err
+	}
+	day, err := time.ParseInLocation(time.DateOnly, before, newsroom.Zone)
+	if err != nil {
+		return false, fmt.Errorf("cut made before %s: %w", c.period(), err)
+	}
+	c.from = hours.cut(newsroom.DateOf(day))
+	return false, nil
+}
+
 // openCut makes one cut, once, in one transaction.
-func (s *Store) openCut(ctx context.Context, c cut) (opened []string, err error) {
+func (s *Store) openCut(ctx context.Context, c cut, hours digestHours) (opened []string, err error) {
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		opened = nil
 		tag, err := tx.Exec(ctx, sqlMailerSees, args{"durable": digester, "event": c.period(), "at": s.now().UTC()})
 		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		if told, err := s.follow(ctx, tx, &c, hours); err != nil || told {
 			return err
 		}
 		open := func(d digest) error {
@@ -186,7 +213,7 @@ func (s *Store) openCut(ctx context.Context, c cut) (opened []string, err error)
 			}
 		}
 		rows, _ = tx.Query(ctx, sqlOwnReaders, args{
-			"cadence": c.cadence, "from": c.from, "to": c.to, "reach": c.to.Add(-changedReach), "limit": digestMost, "moved": moved,
+			"cadence": c.cadence, "from": c.from, "to": c.to, "reach": c.reach(), "limit": digestMost, "moved": moved,
 		})
 		own, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d digest, err error) {
 			return d, row.Scan(&d.sections, &d.items, &d.readers)
@@ -205,8 +232,16 @@ func (s *Store) openCut(ctx context.Context, c cut) (opened []string, err error)
 	return opened, err
 }
 
-// changedReach is how far back somebody who changed between cadences is told what no mail has told yet: a week's digest and a day.
+// changedReach is how far back somebody who changed between cadences is told what no mail has told yet: a week's digest and a day, and
+// the whole cut where that is longer.
 const changedReach = 8 * 24 * time.Hour
+
+func (c cut) reach() time.Time {
+	if back := c.to.Add(-changedReach); back.Before(c.from) {
+		return back
+	}
+	return c.from
+}
 
 // digest is one to be opened.
 type digest struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"toasoan/newsroom"
 )
@@ -32,6 +33,11 @@ func (h digestHours) on(day newsroom.Date) int {
 		}
 	}
 	return minute
+}
+
+// cut is the moment at which the digests of day are made.
+func (h digestHours) cut(day newsroom.Date) time.Time {
+	return day.Start().Add(time.Duration(h.on(day)) * time.Minute)
 }
 
 // digestMemory is how many days back a former hour may still begin a cut: two weeks, and long holidays between.

@@ -205,7 +205,14 @@ func (s *Store) offers(ctx context.Context, issueID string) (o newsroom.IssueOff
 	return o, nil
 }
 
-const sqlUntold = `UPDATE mail_issues SET untold_at = @at WHERE id = @id`
+const (
+	sqlUntold = `UPDATE mail_issues SET untold_at = @at WHERE id = @id`
+	// Whoever takes an article from the readers stops what runs: what a person asks to go on meanwhile is judged before that, and stopped,
+	// or behind it, and refused. Articles are locked before issues, as everybody does who changes them together.
+	sqlHoldTold = `
+	SELECT count(*) FROM (SELECT FROM live_articles l WHERE l.article_id IN (
+	  SELECT unnest(i.items || i.article_id) FROM mail_issues i WHERE i.id = @id) ORDER BY l.article_id FOR SHARE OF l) AS held`
+)
 
 // issueAct does what a person asks about an issue, under its lock and on record with what do notes; its run is told of it, now or by
 // the reconciliation. What do refuses leaves no trace.
@@ -213,6 +220,9 @@ func (s *Store) issueAct(
 	ctx context.Context, by newsroom.Person, issueID, action string, do func(tx pgx.Tx, i newsroom.Issue, note map[string]any) error,
 ) error {
 	err := s.tx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, sqlHoldTold, args{"id": issueID}); err != nil {
+			return err
+		}
 		i, err := scanIssue(tx.QueryRow(ctx, sqlLockIssue, args{"id": issueID}))
 		if err != nil {
 			return err

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"toasoan/newsroom"
 )
 
@@ -199,5 +201,51 @@ func TestSuppressedRowsSayWhy(t *testing.T) {
 	list, _, err := h.DeliveryRows(ctx, issue, newsroom.DeliveryFilter{State: newsroom.DeliverySuppressed, Limit: 100})
 	if err != nil || len(list) != 5 || list[0].MessageID == "" {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// Who resumes a stopped newsletter while its article is being withdrawn is told so: the withdrawal saw a stopped one and had nothing to stop.
+func TestResumingWaitsForAWithdrawal(t *testing.T) {
+	t.Parallel()
+	for name, act := range map[string]func(h *mailHouse, issue string) error{
+		"resume": func(h *mailHouse, issue string) error { return h.ResumeIssue(h.t.Context(), h.admin, issue) },
+		"retry": func(h *mailHouse, issue string) error {
+			_, err := h.RetryIssue(h.t.Context(), h.admin, issue, newsroom.DeliveryHard)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, issue := onePublished(t, 2)
+			ctx := t.Context()
+			lease, rows := h.take(issue, 2)
+			h.commit(ctx, h.entry(issue, rows[0], lease, newsroom.DeliveryHard), h.entry(issue, rows[1], lease, newsroom.DeliverySent))
+			if name == "resume" {
+				if err := h.StopIssue(ctx, h.admin, issue); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := h.CloseIssue(ctx, issue); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan error, 1)
+			if err := h.tx(ctx, func(tx pgx.Tx) error {
+				if _, err := tx.Exec(ctx, `UPDATE live_articles SET public = 'withdrawn' WHERE article_id = 'article00001'`); err != nil {
+					return err
+				}
+				go func() { done <- act(h, issue) }()
+				time.Sleep(300 * time.Millisecond) // long enough for whoever does not wait
+				_, err := h.stopIssues(ctx, tx, "article00001", 2, "withdrawn")
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-done; !errors.Is(err, newsroom.ErrConflict) {
+				t.Errorf("a withdrawn article goes out: %v", err)
+			}
+			if status := h.text(`SELECT status FROM mail_issues`); status == newsroom.IssueSending {
+				t.Errorf("the issue is %s", status)
+			}
+		})
 	}
 }

@@ -111,9 +111,8 @@ const (
 	sqlClaim = `
 	WITH due AS MATERIALIZED (
 	  SELECT d.issue_id, d.subscriber_id, d.state AS was,
-	    s.state = 'confirmed' AND d.email <> '' AND NOT EXISTS (SELECT FROM suppressions b WHERE b.email_mac = s.email_mac) AS wanted,
-	    coalesce(s.key_version, 0) AS prefs_version
-	  FROM mail_deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
+	    d.email <> '' AND ` + wanted + ` AS wanted, coalesce(s.key_version, 0) AS prefs_version
+	  FROM mail_deliveries d JOIN mail_issues i ON i.id = d.issue_id LEFT JOIN subscribers s ON s.id = d.subscriber_id
 	  WHERE d.issue_id = @issue AND d.chunk_no = @chunk AND (d.state = 'pending' OR (d.state = 'claimed' AND d.lease < @lease)
 	    OR (d.state IN ('soft', 'in_doubt') AND d.next_attempt <= @now))
 	  ORDER BY d.subscriber_id LIMIT @limit FOR UPDATE OF d SKIP LOCKED)
@@ -125,8 +124,8 @@ const (
 	RETURNING d.state, d.subscriber_id, d.name, d.email, coalesce(d.since, d.date), d.message_id, d.date, d.verp, d.attempt, d.smtp_code, d.key_version, due.prefs_version`
 )
 
-// Claim takes up to limit rows of the chunk for lease and returns them with their tokens, by subscriber id. Who left or was
-// suppressed since the freeze becomes suppressed instead. No rows and no error: nothing is due, the issue is paused or
+// Claim takes up to limit rows of the chunk for lease and returns them with their tokens, by subscriber id. Who left, the list alone too, or
+// was suppressed since the freeze becomes suppressed instead. No rows and no error: nothing is due, the issue is paused or
 // stopped, or lease is no longer the newest.
 func (s *Store) Claim(ctx context.Context, issueID string, chunk int, lease int64, limit int, now time.Time) ([]newsroom.Recipient, error) {
 	var claimed []newsroom.Recipient

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -40,7 +41,7 @@ const sqlCommitRows = `
 	RETURNING e.place, d.state`
 
 // Commit writes entries in one transaction, results before dots, and returns for each the state its row has now; "" where the
-// lease no longer matches. Repeating the same entries answers the same.
+// lease no longer matches, or another connection was permitted the dot. Repeating the same entries answers the same.
 func (s *Store) Commit(ctx context.Context, entries []ledgerEntry) ([]newsroom.DeliveryState, error) {
 	states := make([]newsroom.DeliveryState, len(entries))
 	var mails, letters, hard []int
@@ -160,10 +161,11 @@ func rank(e ledgerEntry) int {
 }
 
 const sqlLookUp = `
-	SELECT d.issue_id, d.subscriber_id, d.lease, d.state FROM unnest(@issues::text[], @subscribers::text[]) AS e (issue_id, subscriber_id)
+	SELECT d.issue_id, d.subscriber_id, d.lease, d.state, coalesce(d.dot_at, 'epoch') FROM unnest(@issues::text[], @subscribers::text[]) AS e (issue_id, subscriber_id)
 	JOIN mail_deliveries d ON d.issue_id = e.issue_id AND d.subscriber_id = e.subscriber_id`
 
-// lookUp answers the entries that changed nothing.
+// lookUp answers the entries that changed nothing. A dot is answered to whoever was permitted it, known by its moment: a pause gives rows
+// back that connections have in hand, and when it is over another connection of the same lease may have taken one of them.
 func (s *Store) lookUp(ctx context.Context, q querier, entries []ledgerEntry, which []int, states []newsroom.DeliveryState) error {
 	var issues, subscribers []string
 	for _, i := range which {
@@ -174,12 +176,13 @@ func (s *Store) lookUp(ctx context.Context, q querier, entries []ledgerEntry, wh
 	type standing struct {
 		lease int64
 		state newsroom.DeliveryState
+		dotAt time.Time
 	}
 	found := map[[2]string]standing{}
 	rows, _ := q.Query(ctx, sqlLookUp, args{"issues": issues, "subscribers": subscribers})
 	var key [2]string
 	var now standing
-	if _, err := pgx.ForEachRow(rows, []any{&key[0], &key[1], &now.lease, &now.state}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&key[0], &key[1], &now.lease, &now.state, &now.dotAt}, func() error {
 		found[key] = now
 		return nil
 	}); err != nil {
@@ -187,7 +190,9 @@ func (s *Store) lookUp(ctx context.Context, q querier, entries []ledgerEntry, wh
 	}
 	for _, i := range which {
 		e := entries[i]
-		if now, ok := found[[2]string{e.IssueID, e.SubscriberID}]; ok && states[i] == "" && now.lease == e.Lease {
+		now, ok := found[[2]string{e.IssueID, e.SubscriberID}]
+		anothers := e.State == newsroom.DeliveryDot && now.state == newsroom.DeliveryDot && now.dotAt.UnixMicro() != e.At.UnixMicro()
+		if ok && states[i] == "" && now.lease == e.Lease && !anothers {
 			states[i] = now.state
 		}
 	}

@@ -205,6 +205,8 @@ const (
 	sqlLeaveLists = `DELETE FROM subscriptions WHERE subscriber_id = @id AND NOT (section_id = ANY (@keep))`
 	sqlCountRest  = `
 	SELECT count(*)::int FROM subscriptions WHERE subscriber_id = @id AND NOT (section_id = ANY (@sections) AND @cadence IN ('', cadence))`
+	// What is left after a list was given up is another choice too: the digests of before are no longer this reader's.
+	sqlChoseAnew = `UPDATE subscriptions SET changed_at = @at WHERE subscriber_id = @id`
 	// Who left before and asked again without confirming left then: the clock of erasure runs on.
 	sqlLeaveSub = `UPDATE subscribers SET state = 'left', left_at = coalesce(left_at, @at) WHERE id = @id`
 )
@@ -260,6 +262,9 @@ func (s *Store) SetPreferences(ctx context.Context, token string, lists []newsro
 			}
 		}
 		if len(left) > 0 {
+			if _, err := tx.Exec(ctx, sqlChoseAnew, args{"id": u.ID, "at": now}); err != nil {
+				return err
+			}
 			if err := s.suppressOpen(ctx, tx, u.ID, left); err != nil {
 				return err
 			}

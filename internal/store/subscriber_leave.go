@@ -131,6 +131,9 @@ func (s *Store) leaveLists(ctx context.Context, id string, sections []string, ca
 		if err != nil || len(left) == 0 {
 			return err
 		}
+		if _, err := tx.Exec(ctx, sqlChoseAnew, args{"id": id, "at": s.now().UTC()}); err != nil {
+			return err
+		}
 		if err := s.suppressOpen(ctx, tx, id, left); err != nil {
 			return err
 		}

@@ -21,7 +21,8 @@ const sqlTrend = `
 	    sum(coalesce((i.counts->>'Sent')::int, open.sent)) AS sent,
 	    sum(coalesce((i.counts->>'Hard')::int + (i.counts->>'Expired')::int + (i.counts->>'InDoubt')::int, open.failed)) AS failed
 	  FROM mail_issues i CROSS JOIN since LEFT JOIN LATERAL (
-	    SELECT count(*) FILTER (WHERE state = 'sent') AS sent, count(*) FILTER (WHERE state IN ('hard', 'expired', 'in_doubt', 'in_doubt_resent')) AS failed
+	    SELECT count(*) FILTER (WHERE state = 'sent') AS sent,
+	      count(*) FILTER (WHERE state IN ('hard', 'expired', 'in_doubt_resent') OR (state = 'in_doubt' AND next_attempt IS NULL)) AS failed
 	    FROM mail_deliveries d WHERE d.issue_id = i.id) open ON i.counts IS NULL
 	  WHERE i.opened_at >= since.at GROUP BY 1)
 	SELECT span.start AT TIME ZONE 'Asia/Ho_Chi_Minh', coalesce(mails.sent, 0)::int, coalesce(mails.failed, 0)::int, joined.n::int, gone.n::int

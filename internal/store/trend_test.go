@@ -139,3 +139,17 @@ func TestTrendCountsActsOnTheirDay(t *testing.T) {
 	h.exec(backfill)
 	want()
 }
+
+// A doubt that is sent once more by itself is no failure yet, on the chart as on the page of its issue.
+func TestADoubtThatIsDueAgainIsNoFailureOfTheDay(t *testing.T) {
+	t.Parallel()
+	h, issue := onePublished(t, 2)
+	lease, rows := h.take(issue, 2)
+	h.commit(t.Context(), h.entry(issue, rows[0], lease, newsroom.DeliveryDot), h.entry(issue, rows[1], lease, newsroom.DeliverySent))
+	h.take(issue, 2) // another worker finds the first at its dot
+	days, err := h.Trend(t.Context(), newsroom.TrendDay, 1, h.now())
+	one, failed := h.DeskIssue(t.Context(), issue)
+	if err != nil || failed != nil || one.Counts.Waiting != 1 || days[0].Sent != 1 || days[0].Failed != 0 {
+		t.Errorf("%+v, %v; of the issue %+v, %v", days, err, one.Counts, failed)
+	}
+}

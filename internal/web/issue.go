@@ -161,9 +161,13 @@ func attempts(d newsroom.DeliveryRow) int {
 	switch d.State {
 	case newsroom.DeliverySent, newsroom.DeliveryHard, newsroom.DeliveryExpired:
 		return d.Attempt + 1
+	case newsroom.DeliveryResent:
+		if d.Code/100 == 2 { // taken the second time
+			return d.Attempt + 1
+		}
 	default:
-		return d.Attempt
 	}
+	return d.Attempt
 }
 
 // relayReply is what the relay said: "550 5.1.1 no such user". Its words may begin with the status already.
