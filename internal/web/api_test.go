@@ -424,7 +424,9 @@ func TestAPIConditionalRequests(t *testing.T) {
 	d.want(d.call("reporter", "PUT", path, changed, "If-Match", strings.Trim(tag, `"`)), 200, "")
 	d.want(d.call("reporter", "PUT", path, apiStory(), "If-Match", tag), 412, "stale")
 	d.want(d.call("reviewer", "PUT", path, apiStory(), "If-Match", "*"), 403, "not_editor")
-	kept := func() int { return len(d.want(d.call("reporter", "GET", path+"/kept", nil), 200, "").body["items"].([]any)) }
+	kept := func() int {
+		return len(d.want(d.call("reporter", "GET", path+"/kept", nil), 200, "").body["items"].([]any))
+	}
 	before := kept()
 	d.want(d.call("reporter", "PUT", path, apiStory(), "If-Match", "*"), 200, "")
 	d.want(d.call("reporter", "PUT", path, changed, "If-Match", "*"), 200, "")
