@@ -262,6 +262,9 @@ func stands(s Situation, r Request, c Capacity) (Seat, Refusal) {
 		if r.Move == MoveExpire {
 			return yes(p.Reviews(s.live().Section))
 		}
+		if r.Move == MoveWithdrawRequest && a.HolderID != "" && a.HolderID != p.ID && p.Reviews(a.Section) {
+			return Seat{}, RefusedLocked // nobody holds what came back from an approval that was undone
+		}
 		return yes(p.Reviews(a.Section))
 	case AsHolder:
 		if p.Reviews(a.Section) && a.HolderID != p.ID {
@@ -385,7 +388,7 @@ func conditions(s Situation, r Request, out *Ruling) Refusal {
 	case MoveForward, MoveResubmit:
 		return forward(s, r, out)
 	case MoveWithdrawRequest:
-		out.CloseAsks, out.Clock = "withdrawn", ClockForBureau
+		out.CloseAsks, out.Clock, out.Holder = "withdrawn", ClockForBureau, &s.Actor.ID
 	case MoveApprove:
 		return approve(s, r, out)
 	case MoveRequestChanges:

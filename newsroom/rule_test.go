@@ -446,6 +446,25 @@ func TestDeputySignsForTheHolder(t *testing.T) {
 	}
 }
 
+// After an approval that was undone nobody holds the edit lock: any reviewer of the section takes the text back to edit, and it.
+func TestAReviewerTakesBackWhatNobodyHolds(t *testing.T) {
+	t.Parallel()
+	s := situated(StageAwaitingApproval, PublicHidden)
+	s.Actor = people[bureau]
+	if got := refusal(t, s, request(s, MoveWithdrawRequest)); got != RefusedLocked {
+		t.Errorf("somebody else holds it: %s", got)
+	}
+	s.Article.HolderID = ""
+	out, err := Rule(s, request(s, MoveWithdrawRequest))
+	if err != nil || out.Capacity != AsReviewer || out.Holder == nil || *out.Holder != bureau || out.CloseAsks == "" {
+		t.Errorf("nobody holds it: %+v, %v", out, err)
+	}
+	s.Actor = people["elsewhere"]
+	if got := refusal(t, s, request(s, MoveWithdrawRequest)); got != RefusedRole {
+		t.Errorf("of another section: %s", got)
+	}
+}
+
 func TestResubmitOfTheSameBytesIsNothing(t *testing.T) {
 	t.Parallel()
 	s := situated(StageAwaitingApproval, PublicHidden)

@@ -130,7 +130,7 @@ var Ways = []Way{
 	{Move: MoveReject, From: []Stage{StageInReview}, To: StageRejected, By: byHolder, Reason: true, Event: "rejected"},
 	{Move: MoveForward, From: []Stage{StageInReview}, To: StageAwaitingApproval, By: byHolder, Event: "forwarded"},
 	{Move: MoveResubmit, From: []Stage{StageAwaitingApproval}, By: byHolder, Event: "forwarded"},
-	{Move: MoveWithdrawRequest, From: []Stage{StageAwaitingApproval}, To: StageInReview, By: byHolder, Event: "recalled"},
+	{Move: MoveWithdrawRequest, From: []Stage{StageAwaitingApproval}, To: StageInReview, By: byReviewer, Event: "recalled"},
 	{Move: MoveApprove, From: []Stage{StageAwaitingApproval}, To: StageApproved, By: byApprover, Event: "approved"},
 	{Move: MoveRequestChanges, From: []Stage{StageAwaitingApproval}, To: StageChangesRequested, By: byApprover, Reason: true, Event: "returned"},
 	{Move: MoveReject, From: []Stage{StageAwaitingApproval}, To: StageRejected, By: byApprover, Reason: true, Event: "rejected"},
