@@ -310,9 +310,9 @@ func (l *live) returned() {
 	l.do(l.leader, id, newsroom.MoveApprove)
 
 	l.do(l.leader, id, newsroom.MoveWithdraw)
-	l.do(l.leader, id, newsroom.MoveRestore)
+	l.do(l.second, id, newsroom.MoveRestore) // who withdrew it could not settle the second signature
 	l.do(l.leader, id, newsroom.MoveTakeDown)
-	l.do(l.leader, id, newsroom.MoveRestore)
+	l.do(l.second, id, newsroom.MoveRestore)
 	l.do(l.reviewer, id, newsroom.MoveExpire)
 	l.keep(id, "returned_and_published")
 }
