@@ -260,17 +260,17 @@ func TestNobodyDialsBesideAConnectionThatEnds(t *testing.T) {
 	if n := p.spare(); n != 1 {
 		t.Errorf("%d connections count while one ends", n)
 	}
+	c, ended := p.pop()
+	if c != nil || ended == nil {
+		t.Fatal("nobody waits for a connection that ends")
+	}
 	both.Go(func() {
 		if connect() {
 			t.Error("a connection was used that ends")
 		}
 	})
-	await(t, func() bool { return p.seats.over("", 0) })
-	time.Sleep(20 * time.Millisecond)
-	if opened, _ := b.relay.Connections(); opened != 1 {
-		t.Errorf("%d connections, the first has not ended", opened)
-	}
 	close(bye)
+	<-ended
 	both.Wait()
 	if opened, open := b.relay.Connections(); opened != 2 || open != 1 || p.spare() != 1 {
 		t.Errorf("%d opened, %d open, %d idle", opened, open, p.spare())

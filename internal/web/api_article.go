@@ -254,16 +254,21 @@ func (s *Server) apiPutArticle(ctx context.Context, me caller, in *apiPutIn) (*a
 		write = s.Store.OverwriteDraft
 	}
 	_, err = write(ctx, in.ID, me.Person, version, c)
-	if errors.Is(err, newsroom.ErrStale) {
-		return nil, staleText(l, sit.Article)
-	}
-	if errors.Is(err, newsroom.ErrForbidden) {
+	return s.apiSaved(ctx, me, sit.Article, err)
+}
+
+// apiSaved answers a working text that was replaced, or says why it was not.
+func (s *Server) apiSaved(ctx context.Context, me caller, before newsroom.Article, err error) (*apiArticleOut, error) {
+	l := infoOf(ctx).lang
+	switch {
+	case errors.Is(err, newsroom.ErrStale):
+		return nil, staleText(l, before)
+	case errors.Is(err, newsroom.ErrForbidden):
 		return nil, newProblem(l, http.StatusForbidden, "not_editor", "api.not_editor")
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
-	a, err := s.apiRead(ctx, me, in.ID)
+	a, err := s.apiRead(ctx, me, before.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -102,18 +101,5 @@ func (s *Server) apiTakeBack(ctx context.Context, me caller, in *apiTakeBackIn) 
 	}
 	version, _, _ := matchedVersion(in.Match, sit.Article.Version) // another one is refused below, unless the text is taken back already
 	_, err = s.Store.TakeBack(ctx, in.ID, me.Person, version, in.N)
-	if errors.Is(err, newsroom.ErrStale) {
-		return nil, staleText(l, sit.Article)
-	}
-	if errors.Is(err, newsroom.ErrForbidden) {
-		return nil, newProblem(l, http.StatusForbidden, "not_editor", "api.not_editor")
-	}
-	if err != nil {
-		return nil, err
-	}
-	a, err := s.apiRead(ctx, me, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return &apiArticleOut{Status: http.StatusOK, ETag: a.ETag, Body: a}, nil
+	return s.apiSaved(ctx, me, sit.Article, err)
 }
