@@ -187,8 +187,8 @@ func (s *seats) ask(ctx context.Context, idle func() int, rest bool) (spare int,
 	return max(0, r.may(r.most)-r.used), nil
 }
 
-// keep renews what is used, and idle more under key "", and gives the rest back, and what lies beyond a bound that was lowered. Who puts a connection by does so before leaving
-// its seat, and who takes one up has a seat before: counted twice for a moment, never missed.
+// keep renews what is used, and idle more under key "", and gives the rest back, and what lies beyond a bound that was lowered. Who puts a
+// connection by does so before leaving its seat, and who takes one up has a seat before: counted twice for a moment, never missed.
 func (s *seats) keep(ctx context.Context, idle func() int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
