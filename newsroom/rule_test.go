@@ -487,7 +487,7 @@ func TestDocsShowTheTable(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	b.WriteString("# Moves\n\nGenerated from `newsroom/stage.go` by its test (`go test ./newsroom -update`); do not edit.\n" +
-		"Conditions that a table cannot say (hash, quorum, lock, windows) are in `newsroom/rule.go`.\n\n" +
+		"Conditions that a table cannot say (hash, quorum, lock, windows) are in `newsroom/rule.go`, who has standing in `newsroom/standing.go`.\n\n" +
 		"| move | from stage | in public state | to stage | then public | by | reason | event |\n|---|---|---|---|---|---|---|---|\n")
 	for _, w := range Ways {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n", w.Move, list(w.From), list(w.Public), dash(string(w.To)), dash(string(w.Then)),
