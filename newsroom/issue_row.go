@@ -24,6 +24,9 @@ func (i Issue) Counted(now time.Time) bool {
 	return i.FinishedAt != nil && now.Sub(*i.FinishedAt) > LedgerLife
 }
 
+// FoundInLog is the DeliveryRow.Stage of a mail that was sent because the relay's log has it: Reply is what the relay calls it.
+const FoundInLog = "log"
+
 // DeliveryRow is one recipient of an issue in the desk's table.
 type DeliveryRow struct {
 	SubscriberID string

@@ -22,6 +22,7 @@ import (
 	"toasoan/internal/dispatch"
 	"toasoan/internal/feed"
 	"toasoan/internal/mail"
+	"toasoan/internal/relaylog"
 	"toasoan/internal/secret"
 	"toasoan/internal/store"
 	"toasoan/internal/web"
@@ -132,7 +133,8 @@ func (a *app) webServer(ready ...web.Check) (*web.Server, error) {
 	return web.New(web.Options{
 		Store: a.store, Dispatch: a.dispatch, Bus: a.bus, Keys: a.keys, Log: a.log, URL: a.config.URL, Secure: a.config.URL.Scheme == "https",
 		Demo: a.config.Demo, TrustedProxies: a.config.TrustedProxies, Ready: ready, MailDomain: a.config.Mail.Domain,
-		Returns: a.bounces(),
+		MailHeld: a.config.Mail.Held(),
+		Returns:  a.bounces(),
 	})
 }
 
@@ -186,9 +188,13 @@ func (a *app) courier() (*mail.Courier, error) {
 	if err != nil {
 		return nil, err
 	}
+	var witness mail.Witness
+	if c.Mail.RelayLog != "" {
+		witness = relaylog.New(c.Mail.RelayLog)
+	}
 	return mail.NewCourier(a.store, composer, relay, mail.Options{
-		Connections: c.Mail.Connections, Rate: c.Mail.Rate, Window: c.Mail.Window, Hold: c.Mail.InDoubt == "hold", Log: a.log, Alert: a.alert, Settle: a.settle,
-		Waits: mail.DefaultWaits().Scaled(float64(c.TimeScale)),
+		Connections: c.Mail.Connections, Rate: c.Mail.Rate, Window: c.Mail.Window, Hold: c.Mail.Held(), Witness: witness,
+		Log: a.log, Alert: a.alert, Settle: a.settle, Waits: mail.DefaultWaits().Scaled(float64(c.TimeScale)),
 	}), nil
 }
 

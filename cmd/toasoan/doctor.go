@@ -19,6 +19,7 @@ import (
 	"toasoan/internal/deliverability"
 	"toasoan/internal/dispatch"
 	"toasoan/internal/inbox"
+	"toasoan/internal/relaylog"
 	"toasoan/internal/secret"
 	"toasoan/migrations"
 )
@@ -46,6 +47,7 @@ func runDoctor(ctx context.Context, t terminal, arguments []string) error {
 		{"temporal", d.temporal, "start Temporal, check TEMPORAL_ADDRESS and TEMPORAL_TLS_*"},
 		{"public address", d.address, "set TOASOAN_URL to the https:// address of the portal, and put a certificate before it"},
 		{"mail relay", d.relay, "check SMTP_URL: host, port, TLS and password"},
+		{"relay's log", d.relayLog, "check MAIL_RELAY_LOG: the worker's user has to be allowed to read the file, and the relay to write it"},
 		{"returned mail", d.returned, "set IMAP_URL or BOUNCE_LISTEN; if one is set, check its host, TLS, password and mailbox, or whether the worker runs"},
 		{"disk", d.disk, "free disk space"},
 	} {
@@ -196,6 +198,24 @@ func (d *doctor) relay(ctx context.Context) (string, error) {
 	}
 	defer courier.Close()
 	return "greets us", courier.Check(ctx)
+}
+
+// relayLog looks whether the log of MAIL_RELAY_LOG can answer what it is asked.
+func (d *doctor) relayLog(ctx context.Context) (string, error) {
+	if d.config.Mail.RelayLog == "" {
+		if d.config.Mail.Held() {
+			return "not read (MAIL_RELAY_LOG): a newsletter whose answer was lost waits for a person", nil
+		}
+		return "not read (MAIL_RELAY_LOG): a mail whose answer was lost is sent once more", nil
+	}
+	speaks, err := relaylog.New(d.config.Mail.RelayLog).Check(ctx)
+	if err != nil {
+		return "", err
+	}
+	if !speaks {
+		return "", warning("no line of Postfix or Exim about a mail that it took is in " + d.config.Mail.RelayLog)
+	}
+	return "names the mails that the relay took", nil
 }
 
 // sender shows what receivers will see of the sender's domain, each fault with the record that mends it.

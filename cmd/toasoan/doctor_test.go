@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -34,5 +36,38 @@ func TestDoctorWarns(t *testing.T) {
 	d.show("disk", "", errors.New("full"), "free some")
 	if d.failed != 1 || !strings.Contains(out.String(), "✗ disk") {
 		t.Errorf("%d failed:\n%s", d.failed, out.String())
+	}
+}
+
+// The relay's log is another program's: it may be missing, closed to us, or speak of other things.
+func TestDoctorReadsTheRelaysLog(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "mail.log")
+	write := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := &doctor{}
+	for _, c := range []struct {
+		name    string
+		prepare func()
+		said    string // "": an error
+		warns   bool
+	}{
+		{"none", func() {}, "sent once more", false},
+		{"none, held", func() { d.config.Mail.InDoubt = "hold" }, "waits for a person", false},
+		{"missing", func() { d.config.Mail.RelayLog = path }, "", false},
+		{"of something else", func() { write("Nov 23 05:40:02 mail sshd[1]: hello\n") }, "", true},
+		{"Postfix's", func() {
+			write("Nov 23 05:40:02 mail postfix/qmgr[802]: 4XyZ1w2Q3z: from=<b@bounce.vn>, size=29604, nrcpt=1 (queue active)\n")
+		}, "names the mails", false},
+	} {
+		c.prepare()
+		said, err := d.relayLog(t.Context())
+		_, warns := errors.AsType[warning](err)
+		if (c.said == "") != (err != nil) || warns != c.warns || !strings.Contains(said, c.said) {
+			t.Errorf("%s: %q, %v", c.name, said, err)
+		}
 	}
 }

@@ -25,6 +25,7 @@ import (
 
 	"toasoan/internal/mail"
 	"toasoan/internal/testkit"
+	"toasoan/newsroom"
 )
 
 // needs skips a test whose programs are not installed, saying which; in continuous integration they have to be there.
@@ -48,7 +49,7 @@ type postfix struct {
 	port                  int
 	master, sink          *exec.Cmd
 	masterEnded, sinkOver chan struct{}
-	log                   *syncBuffer
+	log                   *syncBuffer // of smtp-sink, and of what Postfix says outside of its own log
 }
 
 func newPostfix(t *testing.T) *postfix {
@@ -85,7 +86,8 @@ func newPostfix(t *testing.T) *postfix {
 	write("main.cf", fmt.Sprintf(`compatibility_level = 3.6
 queue_directory = %s
 data_directory = %s
-maillog_file = /dev/stdout
+maillog_file = %s
+maillog_file_prefixes = %s
 myhostname = relay.example.vn
 mydestination =
 mynetworks = 127.0.0.0/8
@@ -102,7 +104,7 @@ smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_forbid_bare_newline = yes
 minimal_backoff_time = 1s
 queue_run_delay = 2s
-`, queue, data, sinkPort))
+`, queue, data, p.logFile(), folder, sinkPort))
 	write("master.cf", fmt.Sprintf(`127.0.0.1:%d inet n - n - - smtpd
 cleanup   unix  n - n - 0 cleanup
 qmgr      unix  n - n 300 1 qmgr
@@ -182,9 +184,12 @@ func (p *postfix) stop() {
 	_ = exec.Command("/usr/sbin/postfix", "-c", p.config, "stop").Run()
 	p.over()
 	if p.t.Failed() {
-		p.t.Logf("postfix said: %s", p.log.tail(3000))
+		said, _ := os.ReadFile(p.logFile())
+		p.t.Logf("postfix said: %s %s", said[max(0, len(said)-3000):], p.log.tail(3000))
 	}
 }
+
+func (p *postfix) logFile() string { return filepath.Join(filepath.Dir(p.config), "mail.log") }
 
 // kill ends every process of the instance with kill -9, as a power cut of the relay's machine would.
 func (p *postfix) kill() {
@@ -361,6 +366,63 @@ func (c *campaign) realRelay(t *testing.T) {
 	}
 	t.Logf("%d mails came out, %d of them because Postfix passed them on again: %v", killed, again, s.states)
 	c.note("real relay (Postfix): worker killed, then Postfix killed", 2, s, resumed)
+}
+
+// askedRelay kills the worker behind the dots of mails that a real Postfix has taken, and before the dots of others: its log tells the
+// ones from the others, so that nobody gets a second copy and everybody one.
+func (c *campaign) askedRelay(t *testing.T) {
+	p := newPostfix(t)
+	mails := c.size(400, 60)
+	l := newLane(t)
+	l.subscribe(mails)
+	issue := l.issue("article00001")
+	job := laneJob{Issue: issue, Relay: p.url(), RelayLog: p.logFile()}
+	const kills = 4
+	doubtful := 0
+	for n := range kills {
+		dying := job
+		dying.Step, dying.Nth, dying.Signal = []string{"dotted", "granted"}[n%2], mails/(kills+1), int(syscall.SIGKILL)
+		if err := l.process(dying).Wait(); err == nil {
+			t.Fatalf("the courier outlived kill %d", n)
+		}
+		at := 0
+		for _, r := range l.rows(issue) {
+			if r.state == "dot" {
+				at++
+			}
+		}
+		if at == 0 || at > laneConns {
+			t.Errorf("kill %d left %d mails at their dot, want 1 to %d", n, at, laneConns)
+		}
+		doubtful += at
+	}
+	if err := l.process(job).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 2*time.Minute, "Postfix has passed everything on", func() bool { return len(p.mails()) >= mails })
+	for _, m := range p.mails() {
+		_, unsigned := m.handed()
+		l.add(unsigned, m.to, mail.Fingerprint(unsigned), time.Now())
+	}
+	s := standing{states: map[string]int{}}
+	found := 0
+	for _, r := range l.rows(issue) {
+		s.states[r.state]++
+		if r.state == "in_doubt_resent" {
+			s.in++
+		}
+		if got := len(l.copies[r.messageID]); got != 1 {
+			t.Errorf("%s is %s and has %d copies", r.email, r.state, got)
+		}
+		if r.stage == newsroom.FoundInLog {
+			found++
+		}
+	}
+	if found == 0 || s.in == 0 || found+s.in > doubtful {
+		t.Errorf("%d mails found in the log and %d sent again, of %d in doubt", found, s.in, doubtful)
+	}
+	t.Logf("%d in doubt, %d of them found in Postfix's log: %v", doubtful, found, s.states)
+	c.note("real relay (Postfix), asked by its log: worker killed before and behind the dot", kills, s)
 }
 
 // signatures lets OpenDKIM verify what came out behind Postfix, RSA and Ed25519, and refuse it where it was touched.

@@ -187,6 +187,7 @@ func TestFaults(t *testing.T) {
 		{"content", (*campaign).content},
 		{"letters", (*campaign).lettersGoOn},
 		{"postfix", (*campaign).realRelay},
+		{"asked", (*campaign).askedRelay},
 		{"dkim", (*campaign).signatures},
 		{"system", (*campaign).system},
 	} {

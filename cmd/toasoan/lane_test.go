@@ -26,6 +26,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"toasoan/internal/mail"
+	"toasoan/internal/relaylog"
 	"toasoan/internal/secret"
 	"toasoan/internal/store"
 	"toasoan/internal/testkit"
@@ -55,17 +56,18 @@ func laneWaits() mail.Waits {
 type laneJob struct {
 	Database, Relay, Issue string
 
-	Letter string // in place of an issue
-	Rate   int
-	Window int           // mails in flight on a connection
-	Chunks []int         // nil: all; a chunk has one worker at a time
-	Step   string        // failpoint at which it kills or stops itself
-	Nth    int           // how often the failpoint is passed before
-	Signal int           // what it sends itself there
-	Jump   time.Duration // the clock is this far off …
-	After  int           // … from this many readings of it on
-	Real   bool          // every wait as in production
-	NoDNS  bool          // no name can be resolved
+	Letter   string // in place of an issue
+	RelayLog string // asked about what is in doubt
+	Rate     int
+	Window   int           // mails in flight on a connection
+	Chunks   []int         // nil: all; a chunk has one worker at a time
+	Step     string        // failpoint at which it kills or stops itself
+	Nth      int           // how often the failpoint is passed before
+	Signal   int           // what it sends itself there
+	Jump     time.Duration // the clock is this far off …
+	After    int           // … from this many readings of it on
+	Real     bool          // every wait as in production
+	NoDNS    bool          // no name can be resolved
 }
 
 func laneKeys() *secret.Ring {
@@ -124,8 +126,12 @@ func (j laneJob) run(ctx context.Context) error {
 	if j.Real {
 		waits = mail.DefaultWaits()
 	}
+	var witness mail.Witness
+	if j.RelayLog != "" {
+		witness, waits.Quarantine = relaylog.New(j.RelayLog), 5*time.Second // a relay writes down a moment later what it took
+	}
 	c := mail.NewCourier(s, laneComposer(), relay, mail.Options{
-		Connections: laneConns, Rate: j.Rate, Window: j.Window, Claim: 25, Waits: waits, Now: now, Failpoint: j.failpoint(),
+		Connections: laneConns, Rate: j.Rate, Window: j.Window, Claim: 25, Witness: witness, Waits: waits, Now: now, Failpoint: j.failpoint(),
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	defer c.Close()
@@ -378,6 +384,7 @@ func (l *lane) mailed(j laneJob) {
 // laneRow is a row of the ledger.
 type laneRow struct {
 	email, state, messageID string
+	stage                   string // of the conversation with the relay
 	hash                    []byte
 	dotAt                   *time.Time
 	resent                  bool // it was offered once more after a doubt
@@ -385,7 +392,7 @@ type laneRow struct {
 
 func (l *lane) rows(issue string) []laneRow {
 	l.t.Helper()
-	found, err := l.raw.Query(l.t.Context(), `SELECT email, state, message_id, body_hash, dot_at, resent FROM mail_deliveries WHERE issue_id = $1 ORDER BY email`, issue)
+	found, err := l.raw.Query(l.t.Context(), `SELECT email, state, message_id, smtp_stage, body_hash, dot_at, resent FROM mail_deliveries WHERE issue_id = $1 ORDER BY email`, issue)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -393,7 +400,7 @@ func (l *lane) rows(issue string) []laneRow {
 	var list []laneRow
 	for found.Next() {
 		var r laneRow
-		if err := found.Scan(&r.email, &r.state, &r.messageID, &r.hash, &r.dotAt, &r.resent); err != nil {
+		if err := found.Scan(&r.email, &r.state, &r.messageID, &r.stage, &r.hash, &r.dotAt, &r.resent); err != nil {
 			l.t.Fatal(err)
 		}
 		list = append(list, r)

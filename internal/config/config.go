@@ -67,11 +67,15 @@ type Mail struct {
 	DKIMSelector string
 	DKIMKeyFile  string
 	InDoubt      string       // newsletters in doubt: resend_once or hold
+	RelayLog     string       // file in which the relay writes down what it takes; "": nobody is asked
 	Gate         string       // newsletters of a sender that receivers will refuse: warn or refuse
 	Outbound     []netip.Addr // addresses from which the relay sends on
 	Embedded     bool         // the relay is the embedded mailbox; set by `run`
 	AuthServer   string       // whose Authentication-Results of received mails are believed; "": DKIM is verified here
 }
+
+// Held reports that newsletters in doubt wait for a person.
+func (m Mail) Held() bool { return m.InDoubt == "hold" }
 
 // Load reads settings for a command: flags win over the environment, the environment over the defaults. NAME_FILE names a file
 // that holds the value of NAME, for secrets. Everything that is wrong comes back as one error with a line each.

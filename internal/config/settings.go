@@ -67,6 +67,7 @@ var settings = []setting{
 	{"MAIL_CONNECTIONS", "8", "connections to the relay for the whole installation", false, number(func(c *Config) *int { return &c.Mail.Connections }, 1, 64)},
 	{"MAIL_WINDOW", "1", "newsletters in flight on a connection whose relay offers CHUNKING; as many are in doubt when it dies", false, number(func(c *Config) *int { return &c.Mail.Window }, 1, 8)},
 	{"MAIL_IN_DOUBT", "resend_once", "newsletters without an answer after the dot: resend_once or hold", false, oneOf(func(c *Config) *string { return &c.Mail.InDoubt }, "resend_once", "hold")},
+	{"MAIL_RELAY_LOG", "", "the relay's log (Postfix or Exim): mails without an answer after the dot are looked up there before they are sent once more; empty: they are not", false, text(func(c *Config) *string { return &c.Mail.RelayLog })},
 	{"MAIL_GATE", "warn", "newsletters while SPF, DKIM, DMARC, PTR, MX or TLS are wrong: warn or refuse", false, oneOf(func(c *Config) *string { return &c.Mail.Gate }, "warn", "refuse")},
 	{"MAIL_OUTBOUND", "", "addresses from which the relay sends, comma-separated, for the checks of SPF and PTR", false, outbound},
 	{"TOASOAN_TIME_SCALE", "1", "divides every wait of the mail lanes, Temporal's patience with their workers included: for fault drills only", false, number(func(c *Config) *int { return &c.TimeScale }, 1, 10_000)},

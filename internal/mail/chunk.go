@@ -38,6 +38,15 @@ func (c *Courier) SendChunk(ctx context.Context, issueID string, chunk int, beat
 	if err != nil {
 		return fail(err)
 	}
+	if c.o.Witness != nil {
+		doubts, err := c.ledger.Doubts(ctx, issueID, chunk)
+		if err == nil {
+			err = c.consult(ctx, doubts)
+		}
+		if err != nil {
+			return fail(err)
+		}
+	}
 	issue, err := c.issue(ctx, issueID)
 	if err != nil {
 		return fail(err)

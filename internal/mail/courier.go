@@ -18,6 +18,7 @@ type Options struct {
 	Rate          int                                                              // newsletters per second of the whole installation, until an admin sets another; 0: no cap
 	Window        int                                                              // newsletters in flight on a connection whose relay offers CHUNKING, and in doubt when it dies; default 1
 	Hold          bool                                                             // doubtful newsletters are held for a person instead of being sent once more
+	Witness       Witness                                                          // asked about doubtful mails before that; nil: nobody knows what the relay took
 	Claim         int                                                              // rows claimed at once; default 200, a fifth of a chunk
 	Waits         Waits                                                            // zero: DefaultWaits
 	Now           func() time.Time                                                 // the clock of what is written; nil: the wall clock
@@ -119,14 +120,6 @@ func (c *Courier) Check(ctx context.Context) error {
 	return nil
 }
 
-// resendAfter is when a doubtful newsletter is due again; 0 is never.
-func (c *Courier) resendAfter() time.Duration {
-	if c.o.Hold {
-		return 0
-	}
-	return c.o.Waits.Quarantine
-}
-
 func (c *Courier) alert(ctx context.Context, code string, detail map[string]string) {
 	if code == "" {
 		return
@@ -153,6 +146,15 @@ type LetterResult = struct {
 // alone. It returns an error only where the ledger failed or ctx ended before anything could be accepted; the letter can
 // be tried again at once then.
 func (c *Courier) SendLetter(ctx context.Context, letterID string) (LetterResult, error) {
+	if c.o.Witness != nil {
+		doubts, err := c.ledger.LetterDoubts(ctx, letterID)
+		if err == nil {
+			err = c.consult(ctx, doubts)
+		}
+		if err != nil {
+			return LetterResult{}, fmt.Errorf("doubts about letter %s: %w", letterID, err)
+		}
+	}
 	lease, err := c.ledger.LeaseLetter(ctx, letterID, c.o.Now(), c.o.Waits.Quarantine)
 	if err != nil {
 		return LetterResult{}, fmt.Errorf("lease letter %s: %w", letterID, err)

@@ -221,6 +221,41 @@ func (m *memory) LeaseLetter(_ context.Context, id string, now time.Time, resend
 	return LetterLease{View: r.view, Lease: r.lease, Attempt: r.attempt, Code: r.last.Code, State: r.state, Next: r.next}, nil
 }
 
+func (m *memory) Doubts(_ context.Context, id string, chunk int) (list []Doubt, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.sorted() {
+		if r.issue == id && r.chunk == chunk && r.state == newsroom.DeliveryInDoubt && r.next != nil {
+			list = append(list, Doubt{IssueID: id, SubscriberID: r.subscriber, MessageID: r.r.MessageID, At: r.dotAt, Due: *r.next})
+		}
+	}
+	return list, m.fails("doubts")
+}
+
+func (m *memory) LetterDoubts(_ context.Context, id string) ([]Doubt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.rows[id]
+	if r == nil || r.state != newsroom.DeliveryInDoubt || r.next == nil {
+		return nil, m.fails("doubts")
+	}
+	return []Doubt{{LetterID: id, MessageID: r.view.MessageID, At: r.dotAt, Due: *r.next}}, m.fails("doubts")
+}
+
+func (m *memory) Resolve(_ context.Context, d Doubt, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.row(Entry{IssueID: d.IssueID, SubscriberID: d.SubscriberID, LetterID: d.LetterID})
+	if r == nil || r.state != newsroom.DeliveryInDoubt || r.next == nil {
+		return m.fails("resolve")
+	}
+	r.next = nil
+	if d.Reply != "" {
+		r.state, r.last = newsroom.DeliverySent, Entry{State: newsroom.DeliverySent, Reply: d.Reply}
+	}
+	return m.fails("resolve")
+}
+
 func (m *memory) Commit(_ context.Context, entries []Entry) ([]newsroom.DeliveryState, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -112,7 +112,7 @@ const (
 	  AND (d.state <> 'in_doubt' OR d.next_attempt IS NULL)
 	  AND EXISTS (SELECT FROM subscribers s, mail_issues i WHERE s.id = d.subscriber_id AND i.id = d.issue_id AND ` + wanted + `)`
 	sqlRetryRows = `
-	UPDATE mail_deliveries SET state = CASE state WHEN 'in_doubt' THEN 'in_doubt' ELSE 'soft' END, next_attempt = @now, done_at = NULL,
+	UPDATE mail_deliveries SET state = 'soft', resent = resent OR state = 'in_doubt', next_attempt = @now, done_at = NULL,
 	  attempt = CASE state WHEN 'soft' THEN attempt ELSE 0 END
 	WHERE issue_id = @id AND subscriber_id IN (SELECT d.subscriber_id ` + retried + `)`
 	sqlOffers = `

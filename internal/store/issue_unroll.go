@@ -34,17 +34,19 @@ const (
 	WHERE i.id = @issue AND c.chunk_no = @chunk ORDER BY r.id`
 	sqlUnwanted = `
 	SELECT d.subscriber_id, ` + suppressedWhy + ` FROM unnest(@ids::text[]) AS d (subscriber_id)`
+	// Not by COPY: one that waits for its rows is not idle, so that a process which stops then would hold its locks for ever.
+	sqlUnroll = `
+	INSERT INTO mail_deliveries (issue_id, subscriber_id, chunk_no, email, name, since, key_version, message_id, date, state, lease, first_at, done_at, smtp_stage)
+	SELECT @issue, r.id, @chunk, r.email, r.name, r.since, @version, r.message_id, @date, r.state, CASE r.state WHEN 'claimed' THEN @lease ELSE 0 END,
+	  CASE r.state WHEN 'claimed' THEN @now::timestamptz END, CASE r.state WHEN 'suppressed' THEN @now END, r.why
+	FROM unnest(@ids::text[], @emails::text[], @names::text[], @since::timestamptz[], @message_ids::text[], @states::text[], @why::text[])
+	  AS r (id, email, name, since, message_id, state, why)`
 	sqlUnrollDone = `
 	UPDATE mail_chunks SET written = written + @n, recipients = CASE WHEN written + @n < cardinality(recipients) THEN recipients END,
 	  since = CASE WHEN written + @n < cardinality(recipients) THEN since END
 	WHERE issue_id = @issue AND chunk_no = @chunk`
 	sqlStillRolled = `SELECT coalesce(array_agg(chunk_no ORDER BY chunk_no), '{}') FROM mail_chunks WHERE issue_id = @issue AND recipients IS NOT NULL`
 )
-
-var unrolledColumns = []string{
-	"issue_id", "subscriber_id", "chunk_no", "email", "name", "since", "key_version", "message_id", "date",
-	"state", "lease", "first_at", "done_at", "smtp_stage",
-}
 
 // unrolled is one of the frozen ids, as the reader is now.
 type unrolled struct {
@@ -94,27 +96,28 @@ func (s *Store) unroll(ctx context.Context, tx pgx.Tx, issueID string, chunk int
 	}
 	version, date := s.keys.Version(), s.now().UTC().Truncate(time.Second)
 	claimed := make([]newsroom.Recipient, 0, len(people))
-	written := []any{issueID, nil, chunk, nil, nil, nil, version, nil, date, nil, nil, nil, nil, nil} // unrolledColumns
-	_, err = tx.CopyFrom(ctx, pgx.Identifier{"mail_deliveries"}, unrolledColumns, pgx.CopyFromSlice(len(people), func(k int) ([]any, error) {
-		p := people[k]
+	n := len(people)
+	ids, emails, names, since := make([]string, n), make([]string, n), make([]string, n), make([]time.Time, n)
+	messageIDs, states, reasons := make([]string, n), make([]newsroom.DeliveryState, n), make([]string, n)
+	for k, p := range people {
 		r := newsroom.Recipient{
 			SubscriberID: p.id, Name: p.name, Email: p.email, Since: p.since.UTC(), Date: date,
 			MessageID: "d." + issueID + "." + lower32(s.deliveryNames(issueID, p.id)[16:32]), VERP: s.verpOf(issueID, p.id),
 			LeaveURL: s.base + "/huy/" + s.leaveToken(issueID, p.id, version), PrefsURL: s.base + "/tuy-chon/" + s.keys.Token(PurposePrefs, p.id, p.prefsVersion),
 		}
-		state, under, first, done := newsroom.DeliveryPending, int64(0), (*time.Time)(nil), (*time.Time)(nil)
+		ids[k], emails[k], names[k], since[k], messageIDs[k], states[k], reasons[k] = p.id, p.email, p.name, p.since, r.MessageID, newsroom.DeliveryPending, why[p.id]
 		switch {
 		case !p.wanted:
-			state, done = newsroom.DeliverySuppressed, &now
+			states[k] = newsroom.DeliverySuppressed
 		case lease > 0:
-			state, under, first = newsroom.DeliveryClaimed, lease, &now
+			states[k] = newsroom.DeliveryClaimed
 			claimed = append(claimed, r)
 		}
-		written[1], written[3], written[4], written[5], written[7] = p.id, p.email, p.name, p.since, r.MessageID
-		written[9], written[10], written[11], written[12], written[13] = state, under, first, done, why[p.id]
-		return written, nil
-	}))
-	if err != nil {
+	}
+	if _, err := tx.Exec(ctx, sqlUnroll, args{
+		"issue": issueID, "chunk": chunk, "version": version, "date": date, "lease": lease, "now": now, "ids": ids, "emails": emails, "names": names,
+		"since": since, "message_ids": messageIDs, "states": states, "why": reasons,
+	}); err != nil {
 		return nil, fmt.Errorf("unroll chunk %d of issue %s: %w", chunk, issueID, err)
 	}
 	_, err = tx.Exec(ctx, sqlUnrollDone, args{"issue": issueID, "chunk": chunk, "n": len(people)})

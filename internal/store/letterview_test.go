@@ -209,6 +209,10 @@ func TestLetterLeaseIsFencedAndQuarantined(t *testing.T) {
 	if err != nil || doubt.State != newsroom.DeliveryInDoubt || doubt.Next == nil || !doubt.Next.After(now) {
 		t.Fatalf("after the death: %+v, %v", doubt, err)
 	}
+	doubts, err := d.LetterDoubts(ctx, letter)
+	if err != nil || len(doubts) != 1 || doubts[0].LetterID != letter || doubts[0].MessageID != old.View.MessageID || !doubts[0].Due.Equal(*doubt.Next) {
+		t.Errorf("doubts %+v, %v", doubts, err)
+	}
 	again, err := d.LeaseLetter(ctx, letter, now.Add(2*time.Minute), time.Minute)
 	if err != nil || again.State != newsroom.DeliveryClaimed || again.Attempt != 1 || again.View.MessageID != old.View.MessageID {
 		t.Fatalf("after the quarantine: %s, attempt %d, %v", again.State, again.Attempt, err)
@@ -221,5 +225,28 @@ func TestLetterLeaseIsFencedAndQuarantined(t *testing.T) {
 	}
 	if left := d.scalar(t, `SELECT count(*)::text FROM letters WHERE id = $1 AND done_at IS NULL`, letter); left != "0" {
 		t.Error("the letter is still open")
+	}
+	if doubts, err := d.LetterDoubts(ctx, letter); err != nil || len(doubts) != 0 {
+		t.Errorf("doubts at its end: %+v, %v", doubts, err)
+	}
+	// Another letter's worker dies; the relay is known to have taken it.
+	letter = d.letter(t, d.upTo(t, story("Xã đón đoàn kiểm tra"), newsroom.StageSubmitted), newsroom.LetterSubmitted, d.reviewer)
+	if old, err = d.LeaseLetter(ctx, letter, now, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	commit(old.Lease, newsroom.DeliveryDot, nil)
+	if _, err = d.LeaseLetter(ctx, letter, now, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	doubts, err = d.LetterDoubts(ctx, letter)
+	if err != nil || len(doubts) != 1 {
+		t.Fatalf("doubts %+v, %v", doubts, err)
+	}
+	doubts[0].Reply = "4XyZ"
+	if err := d.Resolve(ctx, doubts[0], now); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := d.LeaseLetter(ctx, letter, now.Add(time.Hour), time.Minute); err != nil || done.State != newsroom.DeliverySent || done.Next != nil {
+		t.Errorf("resolved: %+v, %v", done, err)
 	}
 }

@@ -1,12 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,10 +46,15 @@ type Keys interface {
 // ledgerConns is how many commits of the mail ledger may be on their way at once: two of each lane.
 const ledgerConns = 4
 
+// mostIdle is how long a transaction may wait for its next statement before the database ends it. A process that was stopped, or whose
+// machine is gone without a word, holds what it has locked no longer than that: nobody else could go on with an issue until it wakes.
+const mostIdle = 20 * time.Second
+
 // Options of New. Now defaults to time.Now.
 type Options struct {
-	URL     string // app role
-	MaxConn int32  // 0: 16
+	URL     string        // app role
+	MaxConn int32         // 0: 16
+	Idle    time.Duration // of a transaction between two statements; 0: mostIdle
 	Keys    Keys
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -65,6 +72,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	cfg.MaxConns = max(o.MaxConn, 16)
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	cfg.ConnConfig.RuntimeParams["application_name"] = "toasoan"
+	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(cmp.Or(o.Idle, mostIdle).Milliseconds(), 10)
 	db, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)

@@ -134,7 +134,7 @@ func (s *Server) getRecipients(w http.ResponseWriter, r *http.Request, me newsro
 	}
 	for _, d := range rows {
 		page.Rows = append(page.Rows, recipientView{
-			SubscriberID: d.SubscriberID, Email: d.Email, State: deliveryWord(o.l, d), Reply: relayReply(d), Attempts: attempts(d),
+			SubscriberID: d.SubscriberID, Email: d.Email, State: s.deliveryWord(o.l, d), Reply: relayReply(o.l, d), Attempts: attempts(d),
 			Next: d.Next, Done: d.DoneAt,
 		})
 	}
@@ -146,8 +146,11 @@ func (s *Server) getRecipients(w http.ResponseWriter, r *http.Request, me newsro
 }
 
 // deliveryWord says what became of a mail: a doubt that is due again is no end, and who was not mailed either left or is blocked.
-func deliveryWord(l language, d newsroom.DeliveryRow) string {
-	if d.State == newsroom.DeliveryInDoubt && d.Next != nil {
+func (s *Server) deliveryWord(l language, d newsroom.DeliveryRow) string {
+	switch due := d.State == newsroom.DeliveryInDoubt && d.Next != nil; {
+	case due && s.MailHeld:
+		return l.T("delivery.in_doubt_held")
+	case due:
 		return l.T("delivery.in_doubt_due")
 	}
 	if why := "subs.blocked_" + d.Stage; d.State == newsroom.DeliverySuppressed && l.Has(why) {
@@ -170,8 +173,11 @@ func attempts(d newsroom.DeliveryRow) int {
 	return d.Attempt
 }
 
-// relayReply is what the relay said: "550 5.1.1 no such user". Its words may begin with the status already.
-func relayReply(d newsroom.DeliveryRow) string {
+// relayReply is what the relay said, "550 5.1.1 no such user", or what its log says. Its words may begin with the status already.
+func relayReply(l language, d newsroom.DeliveryRow) string {
+	if d.Stage == newsroom.FoundInLog {
+		return l.T("delivery.in_log", "name", d.Reply)
+	}
 	status := d.Enhanced
 	if strings.HasPrefix(d.Reply, status) {
 		status = ""

@@ -149,7 +149,7 @@ func (o lists) issueList(d newsroom.DeskIssue) string {
 }
 
 // afterwards is the key of what happens to mails after such a failure.
-func afterwards(f newsroom.DeliveryFault) string {
+func (s *Server) afterwards(f newsroom.DeliveryFault) string {
 	switch {
 	case f.State == newsroom.DeliverySoft && f.Code >= 500:
 		return "failure.then_few"
@@ -157,6 +157,8 @@ func afterwards(f newsroom.DeliveryFault) string {
 		return "failure.then_later"
 	case f.State == newsroom.DeliveryExpired:
 		return "failure.then_expired"
+	case f.State == newsroom.DeliveryInDoubt && f.Next != nil && s.MailHeld:
+		return "failure.then_looked_up"
 	case f.State == newsroom.DeliveryInDoubt && f.Next != nil:
 		return "failure.then_once"
 	default:
@@ -204,8 +206,8 @@ func (s *Server) issueView(o lists, d newsroom.DeskIssue) issueView {
 	for _, f := range d.Faults {
 		reason := "failure." + string(newsroom.FailureOf(f.State, f.Code, f.Enhanced))
 		one := faultView{
-			State: deliveryWord(o.l, newsroom.DeliveryRow{State: f.State, Next: f.Next}), Reply: relayReply(newsroom.DeliveryRow{Code: f.Code, Enhanced: f.Enhanced, Reply: f.Reply}),
-			Reason: o.l.T(reason), Meaning: o.l.T(reason+"_text") + " " + o.l.T(afterwards(f)), Count: f.Count, URL: v.URL + "/recipients?state=" + string(f.State),
+			State: s.deliveryWord(o.l, newsroom.DeliveryRow{State: f.State, Next: f.Next}), Reply: relayReply(o.l, newsroom.DeliveryRow{Code: f.Code, Enhanced: f.Enhanced, Reply: f.Reply}),
+			Reason: o.l.T(reason), Meaning: o.l.T(reason+"_text") + " " + o.l.T(s.afterwards(f)), Count: f.Count, URL: v.URL + "/recipients?state=" + string(f.State),
 		}
 		if f.Next != nil {
 			one.Next = o.l.DateTime(*f.Next)

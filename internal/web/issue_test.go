@@ -55,6 +55,11 @@ func TestDeskOffersEachKindOfFailure(t *testing.T) {
 	admin.get(page+"/recipients.csv").want(t, 200).has(t, "state,attempts,code,enhanced,stage,reply,next_attempt,done_at,message_id",
 		"f@example.vn,sent,1,250,2.0.0,,2.0.0 queued as 4F1,,2026-11-23T07:08:09+07:00,<d."+issue+".", "@vankhe.example.vn>").lacks(t, "23/11/2026")
 	admin.get(page+"/recipients?state=sent").want(t, 200).has(t, "250 2.0.0 queued as 4F1")
+	m.exec(`UPDATE mail_deliveries SET smtp_stage = 'log', smtp_code = 0, enhanced = '', reply = '4XyZ' WHERE issue_id = $1 AND email = 'f@example.vn'`, issue)
+	admin.get(page+"/recipients?state=sent").want(t, 200).has(t, "Có trong nhật ký của máy chủ thư: 4XyZ")
+	m.MailHeld = true // nothing in doubt is sent by itself
+	reviewer.get(page).want(t, 200).has(t, "đang tra nhật ký của máy chủ thư", "chờ người quyết định").lacks(t, "Chưa rõ kết quả, sẽ gửi lại")
+	m.MailHeld = false
 
 	reviewer.post(page+"/blocks", url.Values{"sure": {"1"}}).want(t, 403)
 	admin.get(page).want(t, 200).has(t, "Bỏ chặn 1 địa chỉ bị đợt gửi này từ chối")

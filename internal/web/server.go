@@ -23,6 +23,7 @@ type Options struct {
 	Demo           bool           // demo content: the pages say so
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	MailDomain     string         // sender's domain of the newsletters: their Message-IDs end in it
+	MailHeld       bool           // newsletters in doubt are not sent once more by themselves
 	Returns        Returns        // takes what relays report about mails
 	Ready          []Check        // what /readyz asks besides the database
 	Now            func() time.Time

@@ -289,7 +289,7 @@ func TestRelayReplySaysItsStatusOnce(t *testing.T) {
 		"421":                    {Code: 421},
 		"":                       {},
 	} {
-		if got := relayReply(d); got != want {
+		if got := relayReply(nil, d); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
