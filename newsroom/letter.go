@@ -166,6 +166,7 @@ type IssueView struct {
 	CoverAlt  string
 	Note      *Correction
 	Items     []DigestItem // digests
+	More      int          // articles of its time that a digest does not list
 	ListName  string
 	ArchiveTo string // URL of the section
 	Office    OfficeInfo

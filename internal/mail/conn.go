@@ -30,7 +30,8 @@ type Conn struct {
 	chunks  bool // by BDAT
 	reset   bool // a transaction has to be cleared before the next
 	closed  bool
-	mails   int // dots sent
+	serves  bool // the relay went on with a mail
+	mails   int  // dots sent
 	usedAt  time.Time
 	scratch []byte
 

@@ -225,6 +225,12 @@ func (c *Courier) loadLetter(ctx context.Context, m Message) (*Conn, *StepError,
 		if reused && failed.tired() {
 			continue
 		}
+		switch {
+		case failed == nil || failed.Reply.Code != 0 && Classify(failed).State != newsroom.DeliveryPending:
+			c.tx.serves(ctx, conn)
+		case Classify(failed).State == newsroom.DeliveryPending:
+			c.tx.fails(ctx, conn, failed)
+		}
 		return conn, failed, nil
 	}
 }

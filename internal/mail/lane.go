@@ -118,6 +118,7 @@ func (l *lane) send(ctx context.Context, r *parcel) bool {
 		if failed != nil {
 			return l.refused(ctx, r, failed)
 		}
+		l.c.bulk.serves(ctx, l.conn)
 		l.c.o.Failpoint("loaded")
 		granted, ok := l.grant(ctx, r, m)
 		if !granted {
@@ -305,6 +306,9 @@ func (l *lane) done(ctx context.Context, r *parcel, said Reply, failed *StepErro
 			outcome.State = newsroom.DeliverySoft
 		}
 	}
+	if failed == nil || outcome.State != newsroom.DeliveryPending && failed.Reply.Code != 0 {
+		l.c.bulk.serves(ctx, l.conn)
+	}
 	l.hold(outcome, r, said, failed)
 	switch outcome.State {
 	case newsroom.DeliveryInDoubt: // a doubt is written down at once
@@ -312,7 +316,7 @@ func (l *lane) done(ctx context.Context, r *parcel, said Reply, failed *StepErro
 	case newsroom.DeliveryPending:
 		l.settle(ctx)
 		l.reopen()
-		l.c.bulk.backOff()
+		l.c.bulk.fails(ctx, l.conn, failed)
 	default: // waits for the next commit
 	}
 	return l.judge(ctx, outcome, r)
@@ -337,13 +341,15 @@ func (l *lane) refused(ctx context.Context, r *parcel, failed *StepError) bool {
 			return false
 		}
 		if tries, again := l.patience(r); again || failed.Reply.Code != 0 {
-			if tries > 1 {
-				l.c.bulk.backOff()
+			if tries > 1 || !l.conn.serves {
+				l.c.bulk.fails(ctx, l.conn, failed)
 			}
 			l.give(r)
 			return true
 		}
 		outcome.State = newsroom.DeliverySoft // connections keep dying under this one mail
+	} else if failed.Reply.Code != 0 {
+		l.c.bulk.serves(ctx, l.conn)
 	}
 	l.note(ctx, r, outcome, failed)
 	l.hold(outcome, r, Reply{}, failed)

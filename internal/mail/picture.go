@@ -131,7 +131,7 @@ func sampleIssue(kind string) newsroom.IssueView {
 	case "correction":
 		v.Note = &newsroom.Correction{Old: "tuyến đường dài 850 m", New: "tuyến đường dài 580 m"}
 	case "digest":
-		v.Issue.Period = "weekly/2018-10-02"
+		v.Issue.Period, v.More = "weekly/2018-10-02", 7
 		v.Items = []newsroom.DigestItem{
 			{Title: v.Title, Lead: v.Lead, Section: v.Section, URL: v.URL, At: at},
 			{Title: "Thông báo lịch tiếp công dân tháng 10", Section: "Thông báo", URL: "https://vankhe.example/tin/lich-tiep-cong-dan-0123456789ac", At: at.Add(-26 * time.Hour)},

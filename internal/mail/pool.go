@@ -26,7 +26,7 @@ type pool struct {
 	ending  int     // no longer idle, and perhaps not closed yet
 	ended   chan struct{}
 	reap    *time.Timer
-	failed  int       // dials that failed in a row
+	failed  int       // connections in a row that were of no use
 	openAt  time.Time // no dial before
 	stopped bool
 }
@@ -93,7 +93,6 @@ func (p *pool) get(ctx context.Context) (conn *Conn, reused bool, err error) {
 	for {
 		c, ended := p.pop()
 		if c != nil {
-			p.reach.reached(ctx)
 			return c, true, nil
 		}
 		if ended == nil {
@@ -123,11 +122,28 @@ func (p *pool) get(ctx context.Context) (conn *Conn, reused bool, err error) {
 		}
 		return nil, false, err
 	}
+	return c, false, nil
+}
+
+// serves notes that the relay went on with a mail over c. Before that a dial says nothing: a relay that greets everybody and then has no
+// time for their mails is as good as away.
+func (p *pool) serves(ctx context.Context, c *Conn) {
+	if c.serves {
+		return
+	}
+	c.serves = true
 	p.reach.reached(ctx)
 	p.mu.Lock()
 	p.failed, p.openAt = 0, time.Time{}
 	p.mu.Unlock()
-	return c, false, nil
+}
+
+// fails notes that a mail found no hearing over c, and lets everybody wait before the next dial.
+func (p *pool) fails(ctx context.Context, c *Conn, failed *StepError) {
+	p.backOff()
+	if !c.serves && failed.Reply.Code != 0 {
+		p.reach.failed(ctx, failed)
+	}
 }
 
 // backOff lets everybody wait before the next dial.

@@ -24,7 +24,7 @@ type reach struct {
 	quiet bool      // no alert stands: neither ours nor that of a program that ran before
 }
 
-// failed notes a try that did not come to a conversation.
+// failed notes a try that came to no conversation about a mail.
 func (r *reach) failed(ctx context.Context, err error) {
 	failed, ok := errors.AsType[*StepError](err)
 	if !ok || Classify(failed).Alert != "" {
@@ -44,7 +44,7 @@ func (r *reach) failed(ctx context.Context, err error) {
 	}
 }
 
-// reached notes a try that succeeded, or a connection that still stands.
+// reached notes a try that succeeded.
 func (r *reach) reached(ctx context.Context) {
 	r.mu.Lock()
 	back := !r.quiet

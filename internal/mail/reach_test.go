@@ -51,6 +51,7 @@ func TestARelayThatIsAwayIsTold(t *testing.T) {
 	for name, out := range map[string]func(*bench){
 		"down":   func(b *bench) { b.relay.Down() },
 		"banner": func(b *bench) { b.relay.SetScript(smtpfake.At(smtpfake.Banner, smtpfake.Reply(554, "5.3.2 no"))) },
+		"mail":   func(b *bench) { b.relay.SetScript(smtpfake.At(smtpfake.MAIL, smtpfake.Reply(421, "4.3.2 no time"))) },
 		"ehlo":   func(b *bench) { b.relay.SetScript(smtpfake.At(smtpfake.EHLO, smtpfake.Reply(550, "5.7.1 no"))) },
 	} {
 		t.Run(name, func(t *testing.T) {

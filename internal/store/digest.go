@@ -85,7 +85,8 @@ const (
 	  UNION SELECT unnest(recipients[written + 1:]) FROM mail_chunks WHERE issue_id = ANY (@moved::text[]))`
 	hasHeard = `EXISTS (SELECT FROM heard WHERE heard.subscriber_id = l.subscriber_id)`
 	// Whoever chose anything since the last cut, or was told an article under another section, may have read some of it already:
-	// sqlOwnReaders looks at them one by one.
+	// sqlOwnReaders looks at them one by one. Who changed to mails at once has the rest of the former cadence coming: what was published
+	// until then.
 	sqlDigestSets = withHeard + `
 	SELECT sections FROM (
 	  SELECT array_agg(l.section_id ORDER BY l.section_id) AS sections FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id
@@ -93,18 +94,18 @@ const (
 	  GROUP BY l.subscriber_id HAVING max(l.changed_at) <= @from) sets
 	GROUP BY sections ORDER BY sections`
 	sqlDigestItems = `
-	SELECT l.article_id FROM live_articles l WHERE l.public = 'live' AND l.section_id = ANY (@sections)
+	SELECT l.article_id, count(*) OVER ()::int FROM live_articles l WHERE l.public = 'live' AND l.section_id = ANY (@sections)
 	  AND l.published_at > @from AND l.published_at <= @to ORDER BY l.published_at DESC, l.article_id LIMIT @limit`
 	sqlOwnReaders = withHeard + `
-	SELECT r.sections, told.items, array_agg(r.id ORDER BY r.id) FROM (
+	SELECT r.sections, told.items, told.found, array_agg(r.id ORDER BY r.id) FROM (
 	  SELECT l.subscriber_id AS id, array_agg(l.section_id ORDER BY l.section_id) AS sections
 	  FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id LEFT JOIN heard ON heard.subscriber_id = l.subscriber_id
 	  WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed'
 	  GROUP BY l.subscriber_id HAVING (max(l.changed_at) > @from OR count(heard.subscriber_id) > 0) AND max(l.changed_at) <= @to) r
-	CROSS JOIN LATERAL (SELECT array_agg(a.article_id ORDER BY a.published_at DESC, a.article_id) AS items FROM (
-	  SELECT l.article_id, l.published_at FROM live_articles l JOIN subscriptions w ON w.section_id = l.section_id
+	CROSS JOIN LATERAL (SELECT array_agg(a.article_id ORDER BY a.published_at DESC, a.article_id) AS items, max(a.found) AS found FROM (
+	  SELECT l.article_id, l.published_at, count(*) OVER ()::int AS found FROM live_articles l JOIN subscriptions w ON w.section_id = l.section_id
 	  WHERE w.subscriber_id = r.id AND w.cadence = @cadence AND l.public = 'live' AND l.section_id = ANY (r.sections)
-	    AND l.published_at > greatest(w.since, @reach) AND l.published_at <= @to AND NOT EXISTS (
+	    AND l.published_at > greatest(w.since, @reach) AND l.published_at <= CASE @cadence WHEN 'instant' THEN w.changed_at ELSE @to END AND NOT EXISTS (
 	      SELECT FROM mail_deliveries d JOIN mail_issues i ON i.id = d.issue_id
 	      WHERE d.subscriber_id = r.id AND d.state NOT IN ('suppressed', 'cancelled', 'hard', 'expired')
 	        AND (i.article_id = l.article_id OR (i.kind = 'digest' AND i.items @> ARRAY[l.article_id])))
@@ -113,10 +114,10 @@ const (
 	      WHERE i.status IN ('preparing', 'prepared', 'sending', 'paused') AND r.id = ANY (k.recipients[k.written + 1:])
 	        AND (i.article_id = l.article_id OR (i.kind = 'digest' AND i.items @> ARRAY[l.article_id])))
 	  ORDER BY l.published_at DESC, l.article_id LIMIT @limit) a) told
-	WHERE told.items IS NOT NULL GROUP BY r.sections, told.items ORDER BY min(r.id)`
+	WHERE told.items IS NOT NULL GROUP BY r.sections, told.items, told.found ORDER BY min(r.id)`
 	sqlOpenDigest = `
-	INSERT INTO mail_issues (id, kind, list, period, sections, items, readers, told_in, covers_from, covers_to, opened_at)
-	VALUES (@id, 'digest', @list, @period, @sections, @items, @readers, @told_in, @from, @to, @at)`
+	INSERT INTO mail_issues (id, kind, list, period, sections, items, items_more, readers, told_in, covers_from, covers_to, opened_at)
+	VALUES (@id, 'digest', @list, @period, @sections, @items, @more, @readers, @told_in, @from, @to, @at)`
 )
 
 // digestMost is how many articles one digest lists.
@@ -188,7 +189,7 @@ func (s *Store) openCut(ctx context.Context, c cut, hours digestHours) (opened [
 			id := newsroom.NewID()
 			opened = append(opened, id)
 			_, err := tx.Exec(ctx, sqlOpenDigest, args{
-				"id": id, "list": digestList(c.cadence, d.sections), "period": d.period, "sections": d.sections, "items": d.items,
+				"id": id, "list": digestList(d.cadence, d.sections), "period": d.period, "sections": d.sections, "items": d.items, "more": d.found - len(d.items),
 				"readers": orEmpty(d.readers), "told_in": orEmpty(d.toldIn), "from": c.from, "to": c.to, "at": s.now().UTC(),
 			})
 			return err
@@ -204,27 +205,30 @@ func (s *Store) openCut(ctx context.Context, c cut, hours digestHours) (opened [
 		}
 		for _, sections := range sets {
 			rows, _ := tx.Query(ctx, sqlDigestItems, args{"sections": sections, "from": c.from, "to": c.to, "limit": digestMost})
-			items, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			d := digest{cadence: c.cadence, sections: sections, toldIn: moved, period: c.period()}
+			var id string
+			if _, err := pgx.ForEachRow(rows, []any{&id, &d.found}, func() error { d.items = append(d.items, id); return nil }); err != nil {
+				return err
+			}
+			if err := open(d); err != nil {
+				return err
+			}
+		}
+		for _, cadence := range c.owed() {
+			rows, _ := tx.Query(ctx, sqlOwnReaders, args{
+				"cadence": cadence, "from": c.from, "to": c.to, "reach": c.reach(), "limit": digestMost, "moved": moved,
+			})
+			own, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d digest, err error) {
+				return d, row.Scan(&d.sections, &d.items, &d.found, &d.readers)
+			})
 			if err != nil {
 				return err
 			}
-			if err := open(digest{sections: sections, items: items, toldIn: moved, period: c.period()}); err != nil {
-				return err
-			}
-		}
-		rows, _ = tx.Query(ctx, sqlOwnReaders, args{
-			"cadence": c.cadence, "from": c.from, "to": c.to, "reach": c.reach(), "limit": digestMost, "moved": moved,
-		})
-		own, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d digest, err error) {
-			return d, row.Scan(&d.sections, &d.items, &d.readers)
-		})
-		if err != nil {
-			return err
-		}
-		for k, d := range own {
-			d.period = fmt.Sprintf("%s/own-%d", c.period(), k)
-			if err := open(d); err != nil {
-				return err
+			for k, d := range own {
+				d.cadence, d.period = cadence, fmt.Sprintf("%s/own-%d", cut{cadence: cadence, day: c.day}.period(), k)
+				if err := open(d); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -243,9 +247,19 @@ func (c cut) reach() time.Time {
 	return c.from
 }
 
+// owed are the cadences whose readers c makes digests for one by one: its own, and with a day's whoever gets mails at once since that day.
+func (c cut) owed() []newsroom.Cadence {
+	if c.cadence == newsroom.CadenceDaily {
+		return []newsroom.Cadence{c.cadence, newsroom.CadenceInstant}
+	}
+	return []newsroom.Cadence{c.cadence}
+}
+
 // digest is one to be opened.
 type digest struct {
+	cadence         newsroom.Cadence // of its readers
 	sections, items []string
+	found           int      // articles that belong into it; it lists the newest
 	readers         []string // nil: whoever has these sections at the cadence, changed nothing since the last cut and was told nothing of it
 	toldIn          []string // issues whose readers it is not for, since they were told some of it
 	period          string
@@ -258,7 +272,7 @@ func digestList(cadence newsroom.Cadence, sections []string) string {
 }
 
 const (
-	sqlDigest      = `SELECT sections, items, readers, told_in, covers_from, covers_to FROM mail_issues WHERE id = @id`
+	sqlDigest      = `SELECT sections, items, readers, told_in, covers_from, covers_to, items_more FROM mail_issues WHERE id = @id`
 	sqlDigestLines = `
 	SELECT l.title, l.lead, CASE WHEN @locale = 'en' AND c.name_en <> '' THEN c.name_en ELSE c.name_vi END, l.slug, l.article_id, l.revision, l.published_at
 	FROM live_articles l JOIN sections c ON c.id = l.section_id
@@ -278,7 +292,7 @@ func (s *Store) digestView(ctx context.Context, v *newsroom.IssueView) error {
 	if err != nil {
 		return err
 	}
-	v.Published = d.to
+	v.Published, v.More = d.to, d.more
 	if err := s.tx(ctx, func(tx pgx.Tx) (err error) {
 		v.Items, err = s.digestItems(ctx, tx, v.Issue.ID, d.items)
 		return err
@@ -323,10 +337,11 @@ func (s *Store) digestItems(ctx context.Context, tx pgx.Tx, issueID string, item
 type frozenDigest struct {
 	sections, items, readers, toldIn []string
 	from, to                         time.Time
+	more                             int
 }
 
 func (s *Store) digest(ctx context.Context, q querier, id string) (d frozenDigest, err error) {
-	err = q.QueryRow(ctx, sqlDigest, args{"id": id}).Scan(&d.sections, &d.items, &d.readers, &d.toldIn, &d.from, &d.to)
+	err = q.QueryRow(ctx, sqlDigest, args{"id": id}).Scan(&d.sections, &d.items, &d.readers, &d.toldIn, &d.from, &d.to, &d.more)
 	if err != nil {
 		return d, fmt.Errorf("digest %s: %w", id, notFound(err))
 	}

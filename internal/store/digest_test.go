@@ -269,6 +269,95 @@ func TestChangingCadenceBringsNoArticleTwice(t *testing.T) {
 	}
 }
 
+// A digest lists the newest articles and says how many it does not list.
+func TestADigestSaysWhatItLeavesOut(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	ctx := t.Context()
+	h.at(newsroom.CadenceDaily, "steady@example.vn", "kinh-te")
+	changed := h.at(newsroom.CadenceWeekly, "changed@example.vn", "kinh-te")
+	h.till("2026-11-23", "17:01")
+	h.read(map[string][]string{})
+	h.later(time.Hour)
+	const most = digestMost + 3
+	for n := range most {
+		h.publish(fmt.Sprintf("article%05d", n), 1, 1, "published", newsroom.ChangeNew)
+		h.later(time.Minute)
+	}
+	if _, err := h.SetPreferences(ctx, h.keys.Token(PurposePrefs, changed, 1), []newsroom.Subscription{{Section: "kinh-te", Cadence: newsroom.CadenceDaily}}, "", newsroom.Proof{}); err != nil {
+		t.Fatal(err)
+	}
+	h.till("2026-11-24", "17:01")
+	ids, err := h.OpenDigests(ctx, h.now())
+	if err != nil || len(ids) != 2 {
+		t.Fatalf("opened %v, %v", ids, err)
+	}
+	for _, id := range ids {
+		v, err := h.IssueView(ctx, id)
+		if err != nil || len(v.Items) != digestMost || v.More != most-digestMost || !strings.HasSuffix(v.Items[0].URL, fmt.Sprintf("article%05d", most-1)) {
+			t.Errorf("%d listed, %d more, %v", len(v.Items), v.More, err)
+		}
+	}
+}
+
+// Whoever changes from digests to mails at once is told in the evening what was published until then, and nothing that came at once.
+func TestChangingToAtOnceMissesNothing(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t) // Monday 23/11/2026, 09:00
+	ctx := t.Context()
+	daily := h.at(newsroom.CadenceDaily, "daily@example.vn", "kinh-te", "thong-bao")
+	weekly := h.at(newsroom.CadenceWeekly, "weekly@example.vn", "kinh-te")
+	always := h.at(newsroom.CadenceInstant, "always@example.vn", "kinh-te")
+	got := map[string][]string{}
+	publish := func(article string) {
+		t.Helper()
+		h.publish(article, 1, 1, "published", newsroom.ChangeNew)
+		for _, id := range h.mail(article, 1, "published", newsroom.ChangeNew).Issues {
+			h.ready(id)
+			for _, who := range h.told(id, 0) {
+				got[who] = append(got[who], article)
+			}
+		}
+	}
+	h.till("2026-11-23", "17:01")
+	h.read(got)
+	h.till("2026-11-24", "09:00")
+	publish("article00001")
+	h.later(time.Hour)
+	for who, lists := range map[string][]newsroom.Subscription{
+		daily:  {{Section: "kinh-te", Cadence: newsroom.CadenceInstant}, {Section: "thong-bao", Cadence: newsroom.CadenceDaily}},
+		weekly: {{Section: "kinh-te", Cadence: newsroom.CadenceInstant}},
+		always: {{Section: "kinh-te", Cadence: newsroom.CadenceInstant}, {Section: "thong-bao", Cadence: newsroom.CadenceInstant}},
+	} {
+		if _, err := h.SetPreferences(ctx, h.keys.Token(PurposePrefs, who, 1), lists, "", newsroom.Proof{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.later(time.Minute)
+	fresh := h.at(newsroom.CadenceInstant, "fresh@example.vn", "kinh-te")
+	h.later(time.Hour)
+	publish("article00002")
+	for _, day := range []string{"2026-11-24", "2026-11-25", "2026-11-27"} {
+		h.till(day, "17:01")
+		h.read(got)
+		h.read(got)
+	}
+	for who, want := range map[string][]string{
+		daily: {"article00002", "article00001"}, weekly: {"article00002", "article00001"}, // in the evening
+		always: {"article00001", "article00002"}, fresh: {"article00002"},
+	} {
+		if !slices.Equal(got[who], want) {
+			t.Errorf("%s was told %v, want %v", who, got[who], want)
+		}
+	}
+	// It is a digest of theirs: its link ends what they get now.
+	digest := h.text(`SELECT id FROM mail_issues WHERE kind = 'digest' AND period LIKE 'instant/%' LIMIT 1`)
+	left, err := h.Leave(ctx, h.leaveToken(digest, weekly, 1), false, newsroom.Proof{})
+	if err != nil || left.Still || h.value(`SELECT count(*) FROM subscriptions WHERE subscriber_id = '`+weekly+`'`) != 0 {
+		t.Errorf("leaving by it: %+v, %v", left, err)
+	}
+}
+
 // A correction reaches who read the wrong text in a digest, also while the digest still goes out; the rest get the digest anew, with
 // the right text, and nobody gets both.
 func TestCorrectionFollowsDigests(t *testing.T) {

@@ -242,8 +242,8 @@ const (
 	SELECT id FROM mail_issues WHERE kind = 'digest' AND items @> ARRAY[@article::text]
 	  AND (cardinality(revisions) = 0 OR revisions[array_position(items, @article)] < @revision)`
 	sqlDigestAgain = `
-	INSERT INTO mail_issues (id, kind, list, period, sections, items, readers, told_in, covers_from, covers_to, opened_at, status, why)
-	SELECT @again, kind, list, period || '/' || @article::text || '-' || @n::bigint, sections, items, readers, told_in, covers_from, covers_to, @at,
+	INSERT INTO mail_issues (id, kind, list, period, sections, items, items_more, readers, told_in, covers_from, covers_to, opened_at, status, why)
+	SELECT @again, kind, list, period || '/' || @article::text || '-' || @n::bigint, sections, items, items_more, readers, told_in, covers_from, covers_to, @at,
 	  CASE WHEN @why = '' THEN 'preparing' ELSE 'paused' END, @why
 	FROM mail_issues i WHERE id = @id AND EXISTS (SELECT FROM live_articles l WHERE l.article_id = ANY (i.items) AND l.public = 'live')
 	ON CONFLICT DO NOTHING`
