@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -277,7 +278,7 @@ func (s *Store) complained(ctx context.Context, tx pgx.Tx, u sub) error {
 
 const (
 	sqlLetterAddress = `
-	SELECT coalesce(u.email, s.email, '') FROM letters l LEFT JOIN users u ON u.id = l.user_id LEFT JOIN subscribers s ON s.id = l.subscriber_id
+	SELECT coalesce(u.email, s.email, ''), coalesce(l.data->>'to_sealed', '') FROM letters l LEFT JOIN users u ON u.id = l.user_id LEFT JOIN subscribers s ON s.id = l.subscriber_id
 	WHERE l.id = @id`
 	sqlLetterBounced = `
 	UPDATE letters SET state = @state, next_attempt = NULL, done_at = coalesce(done_at, @at), smtp_stage = 'bounce', smtp_code = @code,
@@ -292,10 +293,12 @@ func (s *Store) letterBounced(ctx context.Context, tx pgx.Tx, about reported, b 
 	if ignoreNotFound(err) != nil {
 		return false, err
 	}
-	var email string
-	if err := tx.QueryRow(ctx, sqlLetterAddress, args{"id": about.letter}).Scan(&email); err != nil {
+	email, sealed := "", ""
+	if err := tx.QueryRow(ctx, sqlLetterAddress, args{"id": about.letter}).Scan(&email, &sealed); err != nil {
 		return false, notFound(err)
 	}
+	friend := s.unsealed(sealed)
+	email = cmp.Or(email, friend)
 	b.Said = saidAbout(b, email)
 	if taken, err := s.keep(ctx, tx, about, b); err != nil || !taken {
 		return false, err
@@ -315,12 +318,27 @@ func (s *Store) letterBounced(ctx context.Context, tx pgx.Tx, about reported, b 
 	if reader.ID != "" && b.Kind == newsroom.BounceComplaint {
 		return true, s.complained(ctx, tx, reader)
 	}
+	if friend != "" && b.Kind == newsroom.BounceComplaint {
+		return true, s.friendComplained(ctx, tx, friend)
+	}
 	if about.user == "" || (!b.Kind.Failed() && b.Kind != newsroom.BounceComplaint) {
 		return true, nil
 	}
 	return true, s.alert(ctx, tx, "letter_bounced/"+about.letter, "letter_bounced", map[string]any{
 		"letter": about.kind, "user_id": about.user, "article_id": about.article, "ask_id": about.askID, "kind": b.Kind, "status": b.Status,
 	})
+}
+
+const sqlConfirmedMAC = `SELECT EXISTS (SELECT FROM subscribers WHERE email_mac = @mac AND state = 'confirmed')`
+
+// friendComplained ends what strangers' forms send to an address whose owner calls it spam. Newsletters that this person asked for are
+// another matter, and go on.
+func (s *Store) friendComplained(ctx context.Context, tx pgx.Tx, address string) error {
+	mac, confirmed := s.emailMAC(text.EmailKey(address)), false
+	if err := tx.QueryRow(ctx, sqlConfirmedMAC, args{"mac": mac}).Scan(&confirmed); err != nil || confirmed {
+		return err
+	}
+	return s.suppress(ctx, tx, mac, scopeBulk, suppressedComplaint)
 }
 
 // leaveByMail does what the leave link of the same mail does: the mail programs that know no link write to an address instead.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"toasoan/internal/text"
 	"toasoan/newsroom"
 )
 
@@ -91,8 +93,10 @@ func (s *Store) letterView(ctx context.Context, q querier, l letterRow) (v newsr
 		err = s.toUser(ctx, q, l, &v)
 	case l.subscriberID != "":
 		err = s.toSubscriber(ctx, q, l, &v)
-	case l.kind == newsroom.LetterToFriend, l.kind == newsroom.LetterAuditRoot:
-		err = s.toFriend(l, &v)
+	case l.kind == newsroom.LetterToFriend:
+		err = s.toFriend(ctx, q, l, &v)
+	case l.kind == newsroom.LetterAuditRoot:
+		err = s.toSealed(l, &v)
 	default:
 		err = errNobody
 	}
@@ -195,14 +199,42 @@ func (s *Store) stopped(ctx context.Context, q querier, kind newsroom.LetterKind
 	return s.why(ctx, q, mac, false)
 }
 
-// toFriend opens the address that a reader typed, or the inspector's. It is sealed in the letter and belongs to no account.
-func (s *Store) toFriend(l letterRow, v *newsroom.LetterView) error {
+// toSealed opens the address that a reader typed, or the inspector's. It is sealed in the letter and belongs to no account.
+func (s *Store) toSealed(l letterRow, v *newsroom.LetterView) error {
 	address, err := s.keys.Open(l.data.To)
 	if err != nil {
 		return errNobody
 	}
 	v.ToEmail, v.ActorName, v.Locale = string(address), l.data.From, l.data.Locale
 	return nil
+}
+
+// toFriend addresses what a stranger's form sends: to nobody who gets no mail of ours, whatever the reason.
+func (s *Store) toFriend(ctx context.Context, q querier, l letterRow, v *newsroom.LetterView) error {
+	if err := s.toSealed(l, v); err != nil {
+		return err
+	}
+	why, err := s.why(ctx, q, s.emailMAC(text.EmailKey(v.ToEmail)), true)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		return errNobody
+	}
+	return nil
+}
+
+// unsealed opens an address of letterData.To as JSON has it; "" for none, or of a key that is gone.
+func (s *Store) unsealed(encoded string) string {
+	sealed, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(sealed) == 0 {
+		return ""
+	}
+	address, err := s.keys.Open(sealed)
+	if err != nil {
+		return ""
+	}
+	return string(address)
 }
 
 const sqlSectionNames = `

@@ -130,6 +130,28 @@ func TestLetterToAFriendOpensItsAddressOnly(t *testing.T) {
 	if kept := d.scalar(t, `SELECT data::text FROM letters WHERE id = $1`, letter); strings.Contains(kept, "ban@example.vn") {
 		t.Errorf("the address is kept open: %s", kept)
 	}
+	// Whoever calls it spam gets nothing more that a stranger's form causes.
+	if lease, err := d.LeaseLetter(t.Context(), letter, time.Now(), time.Minute); err != nil || lease.State != newsroom.DeliveryClaimed {
+		t.Fatalf("leased %+v, %v", lease, err)
+	}
+	again, err := d.WriteToFriend(t.Context(), id, "BAN@example.vn", "", "vi")
+	if err != nil {
+		t.Fatal(err)
+	}
+	complaint := newsroom.Bounce{Kind: newsroom.BounceComplaint, Tokens: []string{d.scalar(t, `SELECT verp FROM letters WHERE id = $1`, letter)}, Report: []byte("c"), Via: "imap"}
+	if r, err := d.TakeBounce(t.Context(), complaint, newsroom.BounceLimit{Issues: 5, Days: 30}); err != nil || r.Outcome != newsroom.BounceTaken {
+		t.Fatalf("complaint: %+v, %v", r, err)
+	}
+	if lease, err := d.LeaseLetter(t.Context(), again, time.Now(), time.Minute); err != nil || lease.State != newsroom.DeliverySuppressed {
+		t.Errorf("the next one is %s, %v", lease.State, err)
+	}
+	if other, err := d.WriteToFriend(t.Context(), id, "khac@example.vn", "", "vi"); err != nil || d.view(t, other).ToEmail != "khac@example.vn" {
+		t.Errorf("others: %v", err)
+	}
+	letter, err = d.WriteToFriend(t.Context(), id, "nguoi@example.vn", "", "vi")
+	if err != nil {
+		t.Fatal(err)
+	}
 	d.allowed(t, d.leader, id, newsroom.MoveTakeDown)
 	if _, err := d.LetterView(t.Context(), letter); !errors.Is(err, newsroom.ErrNotFound) {
 		t.Errorf("an article that was taken down is sent on: %v", err)

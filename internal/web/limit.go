@@ -76,6 +76,17 @@ func network(addr netip.Addr) netip.Prefix {
 	return prefix
 }
 
+// siteShare is how many times a network's bound a whole site has.
+const siteShare = 5
+
+// siteOf is what a provider gives to one customer, who may use it as so many networks: an IPv4 address, or the /48 of an IPv6 one.
+func siteOf(addr netip.Addr) netip.Prefix {
+	if prefix, err := addr.Prefix(48); addr.Is6() && err == nil {
+		return prefix
+	}
+	return network(addr)
+}
+
 // limit lets each stranger run h burst times at once and then once per every; beyond that it answers 429.
 func (s *Server) limit(rule string, every time.Duration, burst int, h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {

@@ -193,6 +193,7 @@ func (s *Server) sendToFriend(r *http.Request, articleID, address, name string) 
 		most        int
 	}{
 		{"to_friend.network", network(requestInfo(r).client).String(), friendsPerNetwork},
+		{"to_friend.site", siteOf(requestInfo(r).client).String(), siteShare * friendsPerNetwork},
 		{"to_friend.address", text.EmailKey(address), friendsPerAddress},
 		{"to_friend.portal", "", friendsPerPortal},
 	} {

@@ -198,6 +198,7 @@ func (s *Server) subscribe(r *http.Request, in newsroom.SubscribeRequest) error 
 			told        bool // to whoever asks; what concerns an address is nobody's business
 		}{
 			{"subscribe.network", network(requestInfo(r).client).String(), subscribesPerNetwork, subscribesWindow, true},
+			{"subscribe.site", siteOf(requestInfo(r).client).String(), siteShare * subscribesPerNetwork, subscribesWindow, true},
 			{"subscribe.portal", "", subscribesPerPortal, subscribesWindow, true},
 			{"subscribe.address", key, subscribesPerAddress, subscribesWindow, false},
 			{"subscribe.address_month", key, subscribesPerMonth, subscribesMonth, false},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -230,6 +231,25 @@ func TestSubscribeLimitOfADaySaysHours(t *testing.T) {
 	if n.id("binh@example.vn") != "" {
 		t.Error("the limit is none")
 	}
+}
+
+// Whoever has a /48 of IPv6 has 65,536 networks: all of them together get five networks' share, and nobody else less.
+func TestASiteOfManyNetworksIsBounded(t *testing.T) {
+	t.Parallel()
+	n := newReaderStand(t)
+	n.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	n.clock.forward(time.Until(time.Now().Truncate(subscribesWindow).Add(subscribesWindow + time.Hour))) // nobody's day ends meanwhile
+	asked := 0
+	from := func(network string, status int) {
+		t.Helper()
+		asked++
+		n.post("/dang-ky", subscribeForm(fmt.Sprintf("a%d@example.vn", asked), "kinh-te"), status, "X-Forwarded-For", network+"::1")
+	}
+	for k := range siteShare * subscribesPerNetwork {
+		from(fmt.Sprintf("2001:db8:1:%x", k), http.StatusOK)
+	}
+	from("2001:db8:1:ffff", http.StatusTooManyRequests)
+	from("2001:db8:2:0", http.StatusOK)
 }
 
 // Whoever subscribed in English is answered in English wherever neither the address nor a cookie says otherwise, and may switch.
