@@ -24,6 +24,10 @@ const (
 // mendPause comes between two tries to make again what NATS has lost, however many publishers and consumers miss it.
 const mendPause = time.Second
 
+// pingEvery is how often NATS is asked for a sign of life. A server that is gone without a word is left for another one of the cluster
+// when two went unanswered: half a minute; the library's own patience is six.
+const pingEvery = 10 * time.Second
+
 // Bus publishes and consumes events on one NATS connection. It reconnects by itself for ever, and where NATS comes back without
 // its data it makes streams and consumers again: what was in them is announced anew by those who wait for its receipts.
 type Bus struct {
@@ -41,7 +45,7 @@ type Bus struct {
 // replicas is the number of copies each stream keeps: 1 on one machine, 3 in a cluster.
 func Connect(url string, replicas int, log *slog.Logger) (*Bus, error) {
 	nc, err := nats.Connect(url, nats.Name("toasoan"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true),
-		nats.ReconnectWait(500*time.Millisecond), nats.Timeout(3*time.Second),
+		nats.ReconnectWait(500*time.Millisecond), nats.Timeout(3*time.Second), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(2),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				log.Warn("nats connection lost", "error", err)
