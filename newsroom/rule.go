@@ -388,7 +388,7 @@ func goesOut(s Situation, text Content) time.Time {
 }
 
 // reschedule changes the release time, which is part of what was approved: a leader's own change is a decision on the new
-// revision; a reviewer's asks the office again. The new revision is the approved text with another time, whatever the working
+// revision; a reviewer's asks the office again, and so does that of a leader who may not approve the article. The new revision is the approved text with another time, whatever the working
 // text says by now.
 func reschedule(s Situation, r Request, out *Ruling) Refusal {
 	if r.ReleaseAt == nil || !r.ReleaseAt.After(s.Now) {
@@ -404,11 +404,11 @@ func reschedule(s Situation, r Request, out *Ruling) Refusal {
 	text := s.Sent
 	text.ReleaseAt = r.ReleaseAt
 	out.Text, out.Freeze = &text, true
-	if out.Capacity == AsLeader {
+	switch excluded := s.Policy.excluded(s.Actor.ID, s.Article.AuthorID, s.Article.ForwardedBy); {
+	case out.Capacity == AsLeader && !excluded:
 		out.Verdict, out.ReleaseDue = true, r.ReleaseAt
 		return ""
-	}
-	if !s.Policy.ReviewerReschedules {
+	case out.Capacity != AsLeader && !s.Policy.ReviewerReschedules:
 		return RefusedRole
 	}
 	out.To = StageAwaitingApproval

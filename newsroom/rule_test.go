@@ -700,6 +700,32 @@ func TestDecisionsAreAboutWhatWasSentUp(t *testing.T) {
 	}
 }
 
+// A release time is approved with the text: a leader who may not approve an article does not approve its new time either.
+func TestALeaderDoesNotApproveTheOwnReleaseTime(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		set   func(*Situation)
+		again bool
+	}{
+		{"another's article", func(*Situation) {}, false},
+		{"the own article", func(s *Situation) { s.Article.AuthorID = leader }, true},
+		{"the own article, where the policy allows it", func(s *Situation) { s.Article.AuthorID, s.Policy.AuthorMayApprove = leader, true }, false},
+		{"forwarded by oneself", func(s *Situation) { s.Article.ForwardedBy = leader }, true},
+	} {
+		s := situated(StageScheduled, PublicHidden)
+		s.Actor = people[leader]
+		c.set(&s)
+		s.Seats = append(s.Seats, Seat{Office: s.Seats[0].Office, Person: boss})
+		r := request(s, MoveReschedule)
+		out, err := Rule(s, r)
+		if err != nil || !out.Freeze || out.Verdict == c.again || (out.To == StageAwaitingApproval) != c.again || (out.ReleaseDue == nil) != c.again ||
+			c.again && (len(out.Ask) == 0 || slices.ContainsFunc(out.Ask, func(seat Seat) bool { return seat.Person == leader })) {
+			t.Errorf("%s: %+v, %v", c.name, out, err)
+		}
+	}
+}
+
 func TestWhoDecidesReadsWhatWasSentUp(t *testing.T) {
 	t.Parallel()
 	both := Person{ID: holder, Roles: []Role{RoleReviewer, RoleLeader}, Active: true}
