@@ -38,7 +38,7 @@ func (c *Courier) SendChunk(ctx context.Context, issueID string, chunk int, beat
 	if err != nil {
 		return fail(err)
 	}
-	if c.o.Witness != nil {
+	if c.o.Witness != nil || c.o.Hold { // held also where the log that they waited for is no longer read
 		doubts, err := c.ledger.Doubts(ctx, issueID, chunk)
 		if err == nil {
 			err = c.consult(ctx, doubts)

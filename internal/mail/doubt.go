@@ -16,34 +16,14 @@ type Witness interface {
 const relayLog = "relay_log"
 
 // consult asks the witness, if there is one, about mails that are in doubt before any of them is sent once more: what the relay took is
-// sent. What it is not known to have taken goes the way that Options say, once it is due. A witness that cannot be heard knows nothing.
+// sent. What it is not known to have taken goes the way that Options say, once it is due.
 func (c *Courier) consult(ctx context.Context, doubts []Doubt) error {
-	if len(doubts) == 0 {
-		return nil
-	}
-	ids, since := make([]string, len(doubts)), doubts[0].At
-	for n, d := range doubts {
-		from := c.composer.from
-		if d.LetterID != "" {
-			from = c.composer.fromTx
-		}
-		ids[n] = messageID(d.MessageID, from.Address)
-		if d.At.Before(since) {
-			since = d.At
-		}
-	}
-	took, err := c.o.Witness.Took(ctx, ids, since)
+	took, err := c.ask(ctx, doubts)
 	if err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		c.o.Log.WarnContext(ctx, "relay's log cannot be read", "error", err)
-		c.alert(ctx, relayLog, nil)
-	} else if c.o.Settle != nil {
-		_ = c.o.Settle(ctx, relayLog) // the next time settles it
+		return err
 	}
-	for n, d := range doubts {
-		name, taken := took[ids[n]]
+	for _, d := range doubts {
+		name, taken := took[c.nameOf(d)]
 		switch {
 		case taken:
 			d.Reply = name
@@ -56,6 +36,44 @@ func (c *Courier) consult(ctx context.Context, doubts []Doubt) error {
 		c.o.Log.InfoContext(ctx, "doubt resolved", "issue_id", d.IssueID, "subscriber_id", d.SubscriberID, "letter_id", d.LetterID, "taken", taken)
 	}
 	return nil
+}
+
+// ask returns, by Message-ID, what the relay calls those of the mails that the witness knows it took. One that cannot be heard knows nothing.
+func (c *Courier) ask(ctx context.Context, doubts []Doubt) (took map[string]string, err error) {
+	var ids []string
+	var since time.Time
+	for _, d := range doubts {
+		if d.MessageID == "" {
+			continue
+		}
+		if len(ids) == 0 || d.At.Before(since) {
+			since = d.At
+		}
+		ids = append(ids, c.nameOf(d))
+	}
+	if c.o.Witness == nil || len(ids) == 0 {
+		return took, nil
+	}
+	if took, err = c.o.Witness.Took(ctx, ids, since); err == nil {
+		if c.o.Settle != nil {
+			_ = c.o.Settle(ctx, relayLog) // the next time settles it
+		}
+		return took, nil
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	c.o.Log.WarnContext(ctx, "relay's log cannot be read", "error", err)
+	c.alert(ctx, relayLog, nil)
+	return nil, nil
+}
+
+// nameOf is the Message-ID of a doubtful mail as the relay has it.
+func (c *Courier) nameOf(d Doubt) string {
+	if d.LetterID != "" {
+		return messageID(d.MessageID, c.composer.fromTx.Address)
+	}
+	return messageID(d.MessageID, c.composer.from.Address)
 }
 
 // resendAfter is when a doubtful newsletter is due again, or its doubt to be resolved by the witness; 0 is never.
@@ -71,7 +89,7 @@ type Doubt = struct {
 	IssueID      string
 	SubscriberID string
 	LetterID     string
-	MessageID    string    // as the ledger keeps it, without a domain
+	MessageID    string    // as the ledger keeps it, without a domain; "": the witness cannot know of it
 	At           time.Time // of its dot
 	Due          time.Time // when it is sent once more
 	Reply        string    // to Resolve: what the relay calls the mail that it took; "": nothing is known

@@ -177,3 +177,38 @@ func TestDoubtsAreAskedBeforeAnythingIsSent(t *testing.T) {
 		}
 	}
 }
+
+// A mail that came back before is in the log from then: of its doubtful copy the log knows nothing, and must not be believed.
+func TestOfACopyAfterABounceNobodyKnows(t *testing.T) {
+	t.Parallel()
+	seen := &witness{knows: map[string]string{"": "4XyZ", "@vankhe.example": "4XyZ"}}
+	b := setup(t, func(_ *smtpfake.Options, o *Options) { o.Connections, o.Witness = 1, seen })
+	id := b.issue(t, 1, 1)
+	row := b.ledger.rows[id+"/s000000"]
+	b.relay.SetScript(swallow(""))
+	b.send(t, id, 0)
+	b.relay.SetScript(nil)
+	row.cameBack = true
+	time.Sleep(b.o.Waits.Quarantine)
+	if b.send(t, id, 0); row.state != newsroom.DeliveryResent || len(seen.asked) != 0 {
+		t.Errorf("%s, asked about %q", row.state, seen.asked)
+	}
+}
+
+// Where nobody is asked any more, since MAIL_RELAY_LOG was taken away, what waited for the answer is held all the same.
+func TestWhatIsHeldStaysHeldWithoutALog(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(_ *smtpfake.Options, o *Options) { o.Connections, o.Hold, o.Witness = 1, true, &witness{} })
+	id := b.issue(t, 1, 1)
+	row := b.ledger.rows[id+"/s000000"]
+	b.relay.SetScript(swallow(row.r.Email))
+	if out := b.send(t, id, 0); out.Next == nil {
+		t.Fatalf("%+v", out)
+	}
+	b.relay.SetScript(nil)
+	b.o.Witness = nil
+	time.Sleep(b.o.Waits.Quarantine)
+	if out := b.send(t, id, 0); row.state != newsroom.DeliveryInDoubt || out.Next != nil || b.relay.Count() != 1 {
+		t.Errorf("%s, next %v, %d copies", row.state, out.Next, b.relay.Count())
+	}
+}

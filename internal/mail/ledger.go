@@ -41,12 +41,13 @@ type Ledger interface {
 	// `soft` or `in_doubt` with Next; `suppressed` for a letter whose link died or whose addressee is gone.
 	LeaseLetter(ctx context.Context, letterID string, now time.Time, resendAfter time.Duration) (LetterLease, error)
 
-	// Doubts lists the mails of a chunk that are in doubt and wait for their second copy, LetterDoubts the letter if it does.
+	// Doubts lists the mails of a chunk that are in doubt and wait for their second copy, LetterDoubts the letter if it does. One that
+	// the relay's log cannot tell from an earlier copy of it, which came back, has no MessageID.
 	Doubts(ctx context.Context, issueID string, chunk int) ([]Doubt, error)
 	LetterDoubts(ctx context.Context, letterID string) ([]Doubt, error)
 
 	// Resolve ends a doubt: a mail with a Reply was taken by the relay at its dot and becomes `sent`, another one is held for a
-	// person and never due. Nothing changes where the mail does not wait in doubt any more.
+	// person and never due, unless it was being sent once more already. Nothing changes where the mail does not wait in doubt any more.
 	Resolve(ctx context.Context, d Doubt, now time.Time) error
 
 	// Commit writes entries in ONE transaction, results before dots, and returns for each the state its row has now, in

@@ -48,6 +48,7 @@ type memoryRow struct {
 	hash                      []byte
 	last                      Entry
 	suppressed                bool
+	cameBack                  bool // an earlier copy of it
 }
 
 func newMemory() *memory {
@@ -226,7 +227,11 @@ func (m *memory) Doubts(_ context.Context, id string, chunk int) (list []Doubt, 
 	defer m.mu.Unlock()
 	for _, r := range m.sorted() {
 		if r.issue == id && r.chunk == chunk && r.state == newsroom.DeliveryInDoubt && r.next != nil {
-			list = append(list, Doubt{IssueID: id, SubscriberID: r.subscriber, MessageID: r.r.MessageID, At: r.dotAt, Due: *r.next})
+			d := Doubt{IssueID: id, SubscriberID: r.subscriber, MessageID: r.r.MessageID, At: r.dotAt, Due: *r.next}
+			if r.cameBack {
+				d.MessageID = ""
+			}
+			list = append(list, d)
 		}
 	}
 	return list, m.fails("doubts")
@@ -246,7 +251,7 @@ func (m *memory) Resolve(_ context.Context, d Doubt, _ time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.row(Entry{IssueID: d.IssueID, SubscriberID: d.SubscriberID, LetterID: d.LetterID})
-	if r == nil || r.state != newsroom.DeliveryInDoubt || r.next == nil {
+	if r == nil || r.state != newsroom.DeliveryInDoubt || r.next == nil || r.resent && d.Reply == "" {
 		return m.fails("resolve")
 	}
 	r.next = nil

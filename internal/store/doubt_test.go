@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -79,5 +80,86 @@ func TestDoubtsAreResolved(t *testing.T) {
 	h.commit(ctx, h.entry(issue, again[0], lease, newsroom.DeliveryDot))
 	if got := h.commit(ctx, h.entry(issue, again[0], lease, newsroom.DeliverySent)); got[0] != newsroom.DeliveryResent {
 		t.Errorf("its row says %s", got[0])
+	}
+}
+
+// A mail that came back and is tried once more is in the relay's log from the first time: that says nothing of the second copy.
+func TestTheLogKnowsNothingOfACopyAfterABounce(t *testing.T) {
+	t.Parallel()
+	h, issue, rows := sentTo(t, 2)
+	ctx := t.Context()
+	h.bounce(report(newsroom.BounceDelayed, rows[0], "4.4.1", "a"), newsroom.BounceTaken)
+	for n, r := range rows {
+		h.bounce(report(newsroom.BounceSoft, r, "4.4.7", fmt.Sprint("b", n)), newsroom.BounceTaken)
+	}
+	if n, err := h.RetryIssue(ctx, h.admin, issue, ""); err != nil || n != 2 {
+		t.Fatalf("tried again: %d, %v", n, err)
+	}
+	lease, again := h.take(issue, 2)
+	for _, r := range again {
+		h.commit(ctx, h.entry(issue, r, lease, newsroom.DeliveryDot))
+	}
+	if _, err := h.LeaseChunk(ctx, issue, 0, h.now(), quarantine); err != nil { // their worker died
+		t.Fatal(err)
+	}
+	doubts, err := h.Doubts(ctx, issue, 0)
+	if err != nil || len(doubts) != 2 {
+		t.Fatalf("doubts %+v, %v", doubts, err)
+	}
+	for _, d := range doubts {
+		if d.MessageID != "" {
+			t.Errorf("the log is asked for %s", d.MessageID)
+		}
+	}
+}
+
+// What a person has sent once more is not held again by a pause that takes it back.
+func TestAPauseDoesNotHoldWhatAPersonSendsAgain(t *testing.T) {
+	t.Parallel()
+	h, issue := onePublished(t, 1)
+	ctx := t.Context()
+	lease, rows := h.take(issue, 1)
+	h.commit(ctx, h.entry(issue, rows[0], lease, newsroom.DeliveryDot))
+	if _, err := h.LeaseChunk(ctx, issue, 0, h.now(), quarantine); err != nil { // its worker died
+		t.Fatal(err)
+	}
+	hold := func() []mailDoubt {
+		t.Helper()
+		doubts, err := h.Doubts(ctx, issue, 0)
+		if err != nil || len(doubts) != 1 {
+			t.Fatalf("doubts %+v, %v", doubts, err)
+		}
+		if err := h.Resolve(ctx, doubts[0], h.now()); err != nil {
+			t.Fatal(err)
+		}
+		return doubts
+	}
+	hold()
+	if n, err := h.RetryIssue(ctx, h.admin, issue, newsroom.DeliveryInDoubt); err != nil || n != 1 {
+		t.Fatalf("a person sends it again: %d, %v", n, err)
+	}
+	if _, again := h.take(issue, 1); len(again) != 1 {
+		t.Fatalf("claimed %+v", again)
+	}
+	if err := h.PauseIssue(ctx, h.admin, issue); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.ResumeIssue(ctx, h.admin, issue); err != nil {
+		t.Fatal(err)
+	}
+	found := hold()[0]
+	if _, again := h.take(issue, 1); len(again) != 1 {
+		t.Fatal("it is held again")
+	}
+	// The log may know of it by then all the same.
+	if err := h.PauseIssue(ctx, h.admin, issue); err != nil {
+		t.Fatal(err)
+	}
+	found.Reply = "4XyZ"
+	if err := h.Resolve(ctx, found, h.now()); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.state(issue, rows[0]); got != newsroom.DeliverySent {
+		t.Errorf("found in the log: %s", got)
 	}
 }
