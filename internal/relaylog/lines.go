@@ -49,11 +49,16 @@ func postfixRead(line []byte) (name, id []byte, ok bool) {
 	if !ok {
 		return nil, nil, false
 	}
-	if rest, ok = bytes.CutPrefix(rest, []byte("message-id=<")); !ok {
+	if rest, ok = bytes.CutPrefix(rest, []byte("message-id=")); !ok {
 		return nil, nil, false
 	}
-	id, ok = bytes.CutSuffix(rest, []byte(">"))
-	return name, id, ok
+	if id, ok = bytes.CutPrefix(rest, []byte("<")); ok {
+		id, ok = bytes.CutSuffix(id, []byte(">"))
+	}
+	if !ok {
+		id = nil // whatever a stranger writes there, the name is that of his mail
+	}
+	return name, id, true
 }
 
 // postfixQueued is Postfix's line about a mail that it has on its disk: from here on it is Postfix's to deliver or to return.

@@ -82,7 +82,12 @@ func (l *Log) Check(ctx context.Context) (speaks bool, err error) {
 // one that is rotated meanwhile is then either open or found under its new name.
 func (l *Log) open(since time.Time) (files []*os.File, err error) {
 	var infos []os.FileInfo
+	// What is no file, or is too old, is not even opened: a pipe would be waited for, and an old file may be closed to us.
+	due := func(info os.FileInfo) bool { return info.Mode().IsRegular() && !info.ModTime().Before(since) }
 	add := func(path string) error {
+		if info, err := os.Stat(path); err == nil && !due(info) {
+			return nil
+		}
 		f, err := os.Open(path) //nolint:gosec // the operator's setting
 		if errors.Is(err, os.ErrNotExist) {
 			return nil
@@ -91,7 +96,7 @@ func (l *Log) open(since time.Time) (files []*os.File, err error) {
 			return err
 		}
 		info, err := f.Stat()
-		if err != nil || !info.Mode().IsRegular() || info.ModTime().Before(since) ||
+		if err != nil || !due(info) ||
 			slices.ContainsFunc(infos, func(o os.FileInfo) bool { return os.SameFile(o, info) }) {
 			return errors.Join(err, f.Close())
 		}
@@ -105,8 +110,12 @@ func (l *Log) open(since time.Time) (files []*os.File, err error) {
 			files = nil
 		}
 	}()
-	if _, err := os.Stat(l.path); err != nil {
+	info, err := os.Stat(l.path)
+	if err != nil {
 		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no file", l.path)
 	}
 	if err := add(l.path); err != nil {
 		return files, err
@@ -135,11 +144,15 @@ func closeAll(files []*os.File) {
 // longest is how much of a line is looked at: ours are short, and what strangers make long is not ours.
 const longest = 16 << 10
 
-// read calls line for each whole line of a file, until ctx ends.
+// read calls line for each whole line of a file, until ctx ends. A file that is just being packed ends early: what it is packed from is
+// still beside it.
 func read(ctx context.Context, f *os.File, line func([]byte) error) error {
 	var from io.Reader = f
 	if strings.HasSuffix(f.Name(), ".gz") {
 		unzipped, err := gzip.NewReader(f)
+		if cut(err) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -149,7 +162,7 @@ func read(ctx context.Context, f *os.File, line func([]byte) error) error {
 	for n := 0; ; n++ {
 		text, err := lines.ReadSlice('\n')
 		switch {
-		case errors.Is(err, io.EOF): // what follows the last line end is still being written
+		case cut(err): // what follows the last line end is still being written
 			return nil
 		case errors.Is(err, bufio.ErrBufferFull):
 			if err := skipLine(lines); err != nil {
@@ -171,7 +184,7 @@ func read(ctx context.Context, f *os.File, line func([]byte) error) error {
 func skipLine(lines *bufio.Reader) error {
 	for {
 		_, err := lines.ReadSlice('\n')
-		if err == nil || errors.Is(err, io.EOF) {
+		if err == nil || cut(err) {
 			return nil
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
@@ -179,3 +192,5 @@ func skipLine(lines *bufio.Reader) error {
 		}
 	}
 }
+
+func cut(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }

@@ -70,6 +70,8 @@ func TestOnlyTheRelaysOwnLinesCount(t *testing.T) {
 		{"its headers were read, no more", queued1, false},
 		{"queued before its headers were read: another mail of that name", active1 + queued1, false},
 		{"the name was given to another mail", queued1 + strings.Replace(queued1, first, "x@y", 1) + active1, false},
+		{"the name was given to a mail of a strange Message-ID", queued1 + strings.Replace(queued1, "<"+first+">", "x y", 1) + active1, false},
+		{"the name was given to a mail without Message-ID", queued1 + strings.Replace(queued1, first, "", 1) + active1, false},
 		{"refused by a milter", queued1 + strings.Replace(active1, "qmgr", "cleanup", 1), false},
 		{"of another mail", queued1 + strings.Replace(active1, "4XyZ1w2Q3z", "4XyZ1w2Q3y", 1), false},
 		{"a Message-ID that only holds it", strings.Replace(queued1, "<"+first, "<x "+first, 1) + active1, false},
@@ -168,4 +170,31 @@ func FuzzLines(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A log is packed beside the file that it is packed from: what is there already is read, and nothing is wrong.
+func TestALogThatIsJustBeingPackedIsNoError(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "mail.log")
+	write(t, path, "")
+	write(t, path+".1", queued1+active1)
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	for range 3 {
+		if _, err := z.Write([]byte(queued1 + active1)); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{0, 1, 5, 10, 11, zipped.Len() / 2, zipped.Len() - 9, zipped.Len() - 1} {
+		write(t, path+".1.gz", zipped.String()[:size])
+		if got, err := New(path).Took(t.Context(), []string{first}, time.Now()); err != nil || got[first] == "" {
+			t.Errorf("%d of %d bytes are packed: %v, %v", size, zipped.Len(), got, err)
+		}
+	}
 }
