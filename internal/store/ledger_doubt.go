@@ -34,7 +34,7 @@ const (
 	resolved = `
 	SET state = CASE WHEN @reply = '' THEN 'in_doubt' ELSE 'sent' END, next_attempt = NULL, resent = resent AND @reply = '',
 	  attempt = attempt - CASE WHEN @reply = '' OR attempt = 0 THEN 0 ELSE 1 END, done_at = CASE WHEN @reply = '' THEN @now::timestamptz ELSE dot_at END,
-	  smtp_stage = CASE WHEN @reply = '' THEN smtp_stage ELSE '` + newsroom.FoundInLog + `' END, smtp_code = CASE WHEN @reply = '' THEN smtp_code ELSE 0 END,
+	  smtp_stage = CASE WHEN @reply = '' THEN smtp_stage ELSE @found END, smtp_code = CASE WHEN @reply = '' THEN smtp_code ELSE 0 END,
 	  enhanced = CASE WHEN @reply = '' THEN enhanced ELSE '' END, reply = CASE WHEN @reply = '' THEN reply ELSE @reply END
 	WHERE state = 'in_doubt' AND next_attempt IS NOT NULL AND (@reply <> '' OR NOT resent)`
 	sqlResolve       = `UPDATE mail_deliveries ` + resolved + ` AND issue_id = @issue AND subscriber_id = @subscriber`
@@ -67,9 +67,9 @@ func (s *Store) doubts(ctx context.Context, sql string, of args) ([]mailDoubt, e
 // Resolve ends a doubt: a mail with a Reply was taken by the relay at its dot and becomes sent, another one is held for a person, unless
 // it was being sent once more already. Nothing changes where the mail does not wait in doubt any more.
 func (s *Store) Resolve(ctx context.Context, d mailDoubt, now time.Time) error {
-	sql, of := sqlResolve, args{"reply": d.Reply, "now": now.UTC(), "issue": d.IssueID, "subscriber": d.SubscriberID}
+	sql, of := sqlResolve, args{"reply": d.Reply, "found": newsroom.FoundInLog, "now": now.UTC(), "issue": d.IssueID, "subscriber": d.SubscriberID}
 	if d.LetterID != "" {
-		sql, of = sqlResolveLetter, args{"reply": d.Reply, "now": now.UTC(), "letter": d.LetterID}
+		sql, of = sqlResolveLetter, args{"reply": d.Reply, "found": newsroom.FoundInLog, "now": now.UTC(), "letter": d.LetterID}
 	}
 	if _, err := s.db.Exec(ctx, sql, of); err != nil {
 		return fmt.Errorf("resolve doubt about %s%s: %w", d.SubscriberID, d.LetterID, err)
