@@ -101,7 +101,7 @@ const (
 	  SELECT l.subscriber_id AS id, array_agg(l.section_id ORDER BY l.section_id) AS sections
 	  FROM subscriptions l JOIN subscribers s ON s.id = l.subscriber_id LEFT JOIN heard ON heard.subscriber_id = l.subscriber_id
 	  WHERE l.cadence = @cadence AND l.since <= @to AND s.state = 'confirmed'
-	  GROUP BY l.subscriber_id HAVING (max(l.changed_at) > @from OR count(heard.subscriber_id) > 0) AND max(l.changed_at) <= @to) r
+	  GROUP BY l.subscriber_id HAVING (max(l.changed_at) > @from OR (@cadence <> 'instant' AND count(heard.subscriber_id) > 0)) AND max(l.changed_at) <= @to) r
 	CROSS JOIN LATERAL (SELECT array_agg(a.article_id ORDER BY a.published_at DESC, a.article_id) AS items, max(a.found) AS found FROM (
 	  SELECT l.article_id, l.published_at, count(*) OVER ()::int AS found FROM live_articles l JOIN subscriptions w ON w.section_id = l.section_id
 	  WHERE w.subscriber_id = r.id AND w.cadence = @cadence AND l.public = 'live' AND l.section_id = ANY (r.sections)
@@ -247,7 +247,7 @@ func (c cut) reach() time.Time {
 	return c.from
 }
 
-// owed are the cadences whose readers c makes digests for one by one: its own, and with a day's whoever gets mails at once since that day.
+// owed are the cadences whose readers c makes digests for one by one: its own, and with a day's whoever has changed to mails at once that day.
 func (c cut) owed() []newsroom.Cadence {
 	if c.cadence == newsroom.CadenceDaily {
 		return []newsroom.Cadence{c.cadence, newsroom.CadenceInstant}

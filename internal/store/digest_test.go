@@ -358,6 +358,50 @@ func TestChangingToAtOnceMissesNothing(t *testing.T) {
 	}
 }
 
+// Whoever always got mails at once and leaves one list, or takes one more, is owed no digest of the others: what was stopped stays stopped.
+func TestWhoLeavesAListIsOwedNoDigestOfTheOthers(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t) // Monday 23/11/2026, 09:00
+	ctx := t.Context()
+	lists := map[string][]newsroom.Subscription{}
+	for _, email := range []string{"link@example.vn", "preferences@example.vn", "more@example.vn"} {
+		sections := []string{"kinh-te", "thong-bao"}
+		keep := []newsroom.Subscription{{Section: "kinh-te", Cadence: newsroom.CadenceInstant}}
+		if email == "more@example.vn" {
+			sections = sections[:1]
+			keep = append(keep, newsroom.Subscription{Section: "thong-bao", Cadence: newsroom.CadenceInstant})
+		}
+		lists[h.at(newsroom.CadenceInstant, email, sections...)] = keep
+	}
+	h.till("2026-11-23", "17:01")
+	h.read(map[string][]string{})
+	h.till("2026-11-24", "09:00")
+	h.publish("article00001", 1, 1, "published", newsroom.ChangeNew)
+	issue := h.mail("article00001", 1, "published", newsroom.ChangeNew).Issues[0]
+	h.ready(issue)
+	if err := h.StopIssue(ctx, h.admin, issue); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.CloseIssue(ctx, issue); err != nil {
+		t.Fatal(err)
+	}
+	h.later(time.Hour)
+	for who, keep := range lists {
+		if h.text(`SELECT email FROM subscribers WHERE id = $1`, who) == "link@example.vn" {
+			if err := h.leaveLists(ctx, who, []string{"thong-bao"}, "", newsroom.Proof{}); err != nil {
+				t.Fatal(err)
+			}
+		} else if _, err := h.SetPreferences(ctx, h.keys.Token(PurposePrefs, who, 1), keep, "", newsroom.Proof{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.till("2026-11-24", "17:01")
+	got := map[string][]string{}
+	if h.read(got); len(got) > 0 {
+		t.Errorf("told %v", got)
+	}
+}
+
 // A correction reaches who read the wrong text in a digest, also while the digest still goes out; the rest get the digest anew, with
 // the right text, and nobody gets both.
 func TestCorrectionFollowsDigests(t *testing.T) {

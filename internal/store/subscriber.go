@@ -205,8 +205,11 @@ const (
 	sqlLeaveLists = `DELETE FROM subscriptions WHERE subscriber_id = @id AND NOT (section_id = ANY (@keep))`
 	sqlCountRest  = `
 	SELECT count(*)::int FROM subscriptions WHERE subscriber_id = @id AND NOT (section_id = ANY (@sections) AND @cadence IN ('', cadence))`
-	// What is left after a list was given up is another choice too: the digests of before are no longer this reader's.
-	sqlChoseAnew = `UPDATE subscriptions SET changed_at = @at WHERE subscriber_id = @id`
+	// What is left after a list was given up is another choice too: the digests of before are no longer this reader's. Mails at once are the
+	// same ones as before, and nothing is owed of them but to whoever has changed to them of late (changedReach).
+	sqlChoseAnew = `
+	UPDATE subscriptions SET changed_at = @at WHERE subscriber_id = @id
+	  AND (cadence <> 'instant' OR (changed_at > since AND changed_at > @at::timestamptz - interval '8 days'))`
 	// Who left before and asked again without confirming left then: the clock of erasure runs on.
 	sqlLeaveSub = `UPDATE subscribers SET state = 'left', left_at = coalesce(left_at, @at) WHERE id = @id`
 )
