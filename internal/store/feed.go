@@ -14,7 +14,7 @@ import (
 )
 
 // feedsLock serialises whoever renders feeds, so that an older reading never overwrites a newer one.
-const feedsLock = 7305118003
+const feedsLock = 7305118004
 
 const (
 	sqlLockFeeds    = `SELECT pg_advisory_xact_lock(@key)`

@@ -87,3 +87,23 @@ func TestAStoppedProcessHoldsNothingForLong(t *testing.T) {
 		})
 	}
 }
+
+// Whoever renders feeds, and whoever is stopped in the middle of it, keeps no reader from leaving.
+func TestNobodyWaitsForFeedsToLeave(t *testing.T) {
+	t.Parallel()
+	h := newMailHouse(t)
+	reader := h.subscribe("one@example.vn", "kinh-te")
+	tx, err := h.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), sqlLockFeeds, args{"key": feedsLock}); err != nil {
+		t.Fatal(err)
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if _, err := h.LeaveAll(soon, h.keys.Token(PurposePrefs, reader, 1), newsroom.Proof{}); err != nil {
+		t.Error(err)
+	}
+}
