@@ -318,7 +318,7 @@ func (s *Store) letterBounced(ctx context.Context, tx pgx.Tx, about reported, b 
 	if reader.ID != "" && b.Kind == newsroom.BounceComplaint {
 		return true, s.complained(ctx, tx, reader)
 	}
-	if friend != "" && b.Kind == newsroom.BounceComplaint {
+	if about.kind == string(newsroom.LetterToFriend) && friend != "" && b.Kind == newsroom.BounceComplaint {
 		return true, s.friendComplained(ctx, tx, friend)
 	}
 	if about.user == "" || (!b.Kind.Failed() && b.Kind != newsroom.BounceComplaint) {
