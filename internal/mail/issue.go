@@ -84,13 +84,10 @@ func (p *issuePage) New() string {
 	return text.Block(p.Note.New)
 }
 
-// Heading names a digest by its cadence and day.
+// Heading names a digest by its cadence and day. Who has changed to mails at once is told the rest of days or of a week.
 func (p *issuePage) Heading() string {
-	key := "mail.digest_daily"
-	if strings.HasPrefix(p.Issue.Period, "weekly") {
-		key = "mail.digest_weekly"
-	}
-	return p.l.T(key, "date", p.l.Date(p.Published))
+	cadence, _, _ := strings.Cut(p.Issue.Period, "/")
+	return p.l.T("mail.digest_"+cadence, "date", p.l.Date(p.Published))
 }
 
 // digestItem is one article of a digest, ready to print.

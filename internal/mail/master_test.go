@@ -246,3 +246,19 @@ func checkFold(t *testing.T, v string) {
 		}
 	}
 }
+
+func TestADigestIsNamedByItsCadence(t *testing.T) {
+	t.Parallel()
+	c := testComposer(t)
+	for period, want := range map[string]string{
+		"daily/2018-10-02": "Tin trong ngày 02/10/2018", "weekly/2018-10-02/own-0": "Tin trong tuần đến ngày 02/10/2018",
+		"instant/2018-10-02/own-3": "Tin đã đăng đến ngày 02/10/2018",
+	} {
+		v := sampleIssue("digest")
+		v.Issue.Period = period
+		m, err := c.NewMaster(v)
+		if err != nil || !strings.HasPrefix(m.Subject(), want+" –") {
+			t.Errorf("%s: %q, %v", period, m.Subject(), err)
+		}
+	}
+}
