@@ -123,36 +123,46 @@ func (s *Store) SubscriberCounts(ctx context.Context) (c newsroom.SubscriberCoun
 }
 
 const sqlExportSubscribers = `
-	SELECT s.email, s.name, s.locale, s.state, s.source, s.requested_at, s.confirmed_at, s.left_at,
+	SELECT s.id, s.email, s.name, s.locale, s.state, s.source, s.requested_at, s.confirmed_at, s.left_at,
 	  coalesce((SELECT string_agg(section_id || ':' || cadence, ' ' ORDER BY section_id) FROM subscriptions l WHERE l.subscriber_id = s.id), ''),
 	  coalesce((SELECT why FROM suppressions b WHERE b.email_mac = s.email_mac ORDER BY scope LIMIT 1), '')
-	FROM subscribers s WHERE s.state <> 'erased' AND (@state = '' OR s.state = @state) ORDER BY s.requested_at, s.id`
+	FROM subscribers s WHERE s.state <> 'erased' AND (@state = '' OR s.state = @state) AND (s.requested_at, s.id) > (@at, @after)
+	ORDER BY s.requested_at, s.id LIMIT @limit`
 
 // ExportSubscribers hands every subscriber who is not erased to each, oldest first, one at a time; Lists carry section and
-// cadence. It is put on record as by's act before the first row.
+// cadence. It is put on record as by's act before the first row. Who subscribes anew while it runs may be handed over once more.
 func (s *Store) ExportSubscribers(ctx context.Context, by newsroom.Person, state newsroom.SubscriberState, each func(newsroom.Subscriber) error) error {
 	if err := s.tx(ctx, func(tx pgx.Tx) error {
 		return s.adminAct(ctx, tx, by, "subscriber.export", map[string]any{"state": state})
 	}); err != nil {
 		return fmt.Errorf("export subscribers: %w", err)
 	}
-	rows, _ := s.db.Query(ctx, sqlExportSubscribers, args{"state": state})
-	var u newsroom.Subscriber
-	var lists string
-	_, err := pgx.ForEachRow(rows, []any{
-		&u.Email, &u.Name, &u.Locale, &u.State, &u.Source, &u.RequestedAt, &u.ConfirmedAt, &u.LeftAt, &lists, &u.Blocked,
-	}, func() error {
-		u.Lists = nil
-		for item := range strings.FieldsSeq(lists) {
-			section, cadence, _ := strings.Cut(item, ":")
-			u.Lists = append(u.Lists, newsroom.Subscription{Section: section, Cadence: newsroom.Cadence(cadence)})
+	var last newsroom.Subscriber
+	for more := true; more; {
+		rows, _ := s.db.Query(ctx, sqlExportSubscribers, args{"state": state, "at": last.RequestedAt, "after": last.ID, "limit": exportPage})
+		page, err := pgx.CollectRows(rows, exportedSubscriber)
+		if err != nil {
+			return fmt.Errorf("export subscribers: %w", err)
 		}
-		return each(u)
-	})
-	if err != nil {
-		return fmt.Errorf("export subscribers: %w", err)
+		for _, u := range page {
+			if err := each(u); err != nil {
+				return fmt.Errorf("export subscribers: %w", err)
+			}
+			last = u
+		}
+		more = len(page) == exportPage
 	}
 	return nil
+}
+
+func exportedSubscriber(row pgx.CollectableRow) (u newsroom.Subscriber, err error) {
+	var lists string
+	err = row.Scan(&u.ID, &u.Email, &u.Name, &u.Locale, &u.State, &u.Source, &u.RequestedAt, &u.ConfirmedAt, &u.LeftAt, &lists, &u.Blocked)
+	for item := range strings.FieldsSeq(lists) {
+		section, cadence, _ := strings.Cut(item, ":")
+		u.Lists = append(u.Lists, newsroom.Subscription{Section: section, Cadence: newsroom.Cadence(cadence)})
+	}
+	return u, err
 }
 
 const sqlSubscriberLetters = `SELECT id FROM letters WHERE subscriber_id = @id AND done_at IS NULL ORDER BY created_at, id`
