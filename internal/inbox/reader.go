@@ -29,9 +29,9 @@ type Reader struct {
 	Handler Handler
 	Log     *slog.Logger
 
-	every, soon time.Duration     // 0: lookEvery, again
-	passed      map[imap.UID]bool // mails of this mailbox that are nobody's here
-	valid       uint32            // UIDVALIDITY that passed belongs to
+	every, soon, silence time.Duration     // 0: lookEvery, again, patience
+	passed               map[imap.UID]bool // mails of this mailbox that are nobody's here
+	valid                uint32            // UIDVALIDITY that passed belongs to
 }
 
 // Run reads until ctx ends. A connection that breaks is opened again, sooner after a long life than after a short one; an error is
@@ -63,7 +63,7 @@ func (r *Reader) Run(ctx context.Context) {
 // session is one connection: everything that waits, then whatever comes.
 func (r *Reader) session(ctx context.Context) error {
 	news := make(chan struct{}, 1)
-	client, err := dial(ctx, r.URL, news)
+	client, err := dial(ctx, r.URL, r.silence, news)
 	if err != nil {
 		return err
 	}
