@@ -26,7 +26,6 @@ import (
 	"toasoan/internal/secret"
 	"toasoan/internal/store"
 	"toasoan/internal/web"
-	"toasoan/workflows"
 )
 
 // app is the product wired together: who meets whose interface is decided here and nowhere else.
@@ -228,19 +227,17 @@ func (a *app) worker(ctx context.Context) error {
 		}}},
 		Mail: a.mailing(courier, gate), Record: a.store, Inspector: a.config.InspectorEmail, Log: a.log, Now: time.Now,
 	}
-	for _, queue := range []struct {
-		name string
-		most int
-	}{{workflows.QueueDesk, 32}, {workflows.QueueMailTx, 8}, {workflows.QueueMailBulk, max(a.config.Mail.Connections, 1)}} {
-		w, err := a.startWorker(ctx, desk, queue.name, queue.most)
-		if err != nil {
-			return ended(ctx, err)
-		}
-		defer w.Stop()
+	stopQueues, err := a.attend(ctx, func(name string, most int, fatal func(error)) worker.Worker {
+		return a.queueWorker(desk, name, most, fatal)
+	})
+	if err != nil {
+		return ended(ctx, err)
 	}
+	defer stopQueues()
 	if err := a.ensureSchedules(ctx); err != nil {
 		return ended(ctx, err)
 	}
+	go a.keepSchedules(ctx)
 	stop, err := a.returns(ctx)
 	if err != nil {
 		return err
@@ -249,41 +246,6 @@ func (a *app) worker(ctx context.Context) error {
 	a.log.Info("workers are ready")
 	<-ctx.Done()
 	return nil
-}
-
-// startWorker starts a worker of one queue, again until Temporal is there.
-func (a *app) startWorker(ctx context.Context, desk *activities.Desk, queue string, most int) (worker.Worker, error) {
-	for {
-		w := worker.New(a.dispatch.Temporal(), queue, worker.Options{
-			MaxConcurrentActivityExecutionSize: most, WorkerStopTimeout: 20 * time.Second,
-		})
-		workflows.Register(w)
-		w.RegisterActivity(desk)
-		err := a.dispatch.Check(ctx)
-		if err == nil {
-			err = w.Start()
-		}
-		if err == nil {
-			return w, nil
-		}
-		a.log.Debug("worker waits for temporal", "queue", queue, "error", err)
-		if err := pause(ctx, 500*time.Millisecond); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (a *app) ensureSchedules(ctx context.Context) error {
-	for {
-		err := a.dispatch.EnsureSchedules(ctx)
-		if err == nil {
-			return nil
-		}
-		a.log.Warn("schedules wait for temporal", "error", err)
-		if err := pause(ctx, time.Second); err != nil {
-			return err
-		}
-	}
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -238,3 +238,31 @@ func TestSchedulesCanBeEnsuredTwice(t *testing.T) {
 		}
 	}
 }
+
+// A Temporal that has lost its data knows no schedule, and nobody else would make up for what was lost.
+func TestMissingSchedulesAreNoticed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, false)
+	there := func() bool {
+		there, err := h.runs.HasSchedules(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return there
+	}
+	if there() {
+		t.Error("schedules before there are any")
+	}
+	if err := h.runs.EnsureSchedules(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !there() {
+		t.Error("no schedules")
+	}
+	if err := h.runs.Temporal().ScheduleClient().GetHandle(t.Context(), "digests").Delete(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if there() {
+		t.Error("nobody misses the digests")
+	}
+}

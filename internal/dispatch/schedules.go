@@ -7,6 +7,7 @@ import (
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -57,4 +58,18 @@ func (c *Client) EnsureSchedules(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// HasSchedules reports whether Temporal knows the schedules.
+func (c *Client) HasSchedules(ctx context.Context) (bool, error) {
+	for _, s := range schedules {
+		_, err := c.temporal.ScheduleClient().GetHandle(ctx, s.id).Describe(ctx)
+		if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("look for schedule %s: %w", s.id, err)
+		}
+	}
+	return true, nil
 }
