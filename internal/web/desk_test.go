@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/base32"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/jpeg"
 	"log/slog"
 	"maps"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -1037,6 +1039,32 @@ func TestLiveStream(t *testing.T) {
 			t.Fatal("nothing was heard")
 		}
 	}
+}
+
+// A browser that never reads is given up once nothing more fits on the way to it.
+func TestLiveStreamOfABrowserThatNeverReads(t *testing.T) {
+	t.Parallel()
+	d := newDeskRoom(t).peopled()
+	d.desk.live.stuck = 200 * time.Millisecond
+	server := httptest.NewServer(d.Handler())
+	t.Cleanup(server.Close)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	d.no(err)
+	t.Cleanup(func() { _ = conn.Close() })
+	_, err = fmt.Fprintf(conn, "GET /desk/live HTTP/1.1\r\nHost: x\r\nCookie: toasoan=%s\r\n\r\n", d.as("reporter").cookies["toasoan"])
+	d.no(err)
+	wait := func(what string, heard bool) {
+		t.Helper()
+		topic := strings.Repeat("board", 50_000)
+		for deadline := time.Now().Add(30 * time.Second); d.desk.live.heard() != heard; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("never: %s", what)
+			}
+			d.desk.live.tell(topic)
+		}
+	}
+	wait("the browser listens", true)
+	wait("it is given up", false)
 }
 
 // A browser that does not read cannot hold up the others, and learns that it missed something.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,10 +20,11 @@ type liveHub struct {
 	mu        sync.Mutex
 	listeners map[chan []string]struct{}
 	over      chan struct{} // closed when the server stops: streams end, so that it can
+	stuck     time.Duration
 }
 
 func newLiveHub() *liveHub {
-	return &liveHub{listeners: map[chan []string]struct{}{}, over: make(chan struct{})}
+	return &liveHub{listeners: map[chan []string]struct{}{}, over: make(chan struct{}), stuck: liveStuck}
 }
 
 // liveBacklog is how many changes a slow browser may be behind; beyond it everything counts as changed.
@@ -172,12 +172,13 @@ const (
 	liveLife = 30 * time.Minute
 )
 
+// liveStuck is how long a browser may read nothing of what waits for it: then it sleeps, or never meant to read, and comes again if it
+// wakes. Without it the stream would wait for that browser for ever, beyond liveLife too.
+const liveStuck = 30 * time.Second
+
 // getLive handles GET /desk/live, the one event stream of a browser.
 func (s *Server) getLive(w http.ResponseWriter, r *http.Request, _ newsroom.Person) error {
 	out := http.NewResponseController(w)
-	if err := out.SetWriteDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return fmt.Errorf("live: %w", err)
-	}
 	changes := s.desk.live.join()
 	defer s.desk.live.leave(changes)
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -185,6 +186,9 @@ func (s *Server) getLive(w http.ResponseWriter, r *http.Request, _ newsroom.Pers
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
 	send := func(text string) bool {
+		if err := out.SetWriteDeadline(time.Now().Add(s.desk.live.stuck)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return false
+		}
 		if _, err := w.Write([]byte(text)); err != nil {
 			return false // the browser has gone
 		}
