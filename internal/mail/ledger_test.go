@@ -295,7 +295,11 @@ func (m *memory) result(e Entry) newsroom.DeliveryState {
 	if r == nil || r.lease != e.Lease {
 		return ""
 	}
-	if r.state != newsroom.DeliveryClaimed && r.state != newsroom.DeliveryDot {
+	late := r.state == newsroom.DeliveryInDoubt && r.next != nil && !r.resent && e.State != newsroom.DeliveryInDoubt
+	switch {
+	case late: // the next lease has doubted it meanwhile
+		r.attempt--
+	case r.state != newsroom.DeliveryClaimed && r.state != newsroom.DeliveryDot:
 		return r.state // a repeat
 	}
 	if r.state == newsroom.DeliveryClaimed && (e.State == newsroom.DeliverySent || e.State == newsroom.DeliveryInDoubt) {

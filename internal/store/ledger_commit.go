@@ -21,13 +21,15 @@ var byKeyOnly = map[string]string{
 	"plan_cache_mode": "force_generic_plan",
 }
 
-// One statement for results and dots: each costs the database as much to begin as a few rows.
+// One statement for results and dots: each costs the database as much to begin as a few rows. A result that comes when the next lease has
+// put its mail in doubt already (its worker was stopped, and woke) ends that doubt, as long as no second copy is on its way: a lease doubts
+// what stood at its dot under the one before it.
 const sqlCommitRows = `
 	UPDATE mail_deliveries d SET
 	  state = CASE WHEN d.resent AND e.state IN ('sent', 'in_doubt') THEN 'in_doubt_resent' ELSE e.state END,
 	  dot_at = CASE WHEN e.state = 'dot' THEN e.at ELSE d.dot_at END,
 	  body_hash = CASE WHEN e.state = 'dot' THEN e.hash ELSE d.body_hash END,
-	  attempt = d.attempt + CASE WHEN e.state IN ('soft', 'in_doubt') THEN 1 ELSE 0 END,
+	  attempt = d.attempt + CASE WHEN e.state IN ('soft', 'in_doubt') THEN 1 ELSE 0 END - CASE d.state WHEN 'in_doubt' THEN 1 ELSE 0 END,
 	  next_attempt = CASE WHEN e.state = 'soft' OR (e.state = 'in_doubt' AND NOT d.resent) THEN e.next END,
 	  done_at = CASE WHEN e.state IN ('sent', 'hard', 'expired') OR (e.state = 'in_doubt' AND (d.resent OR e.next IS NULL)) THEN e.at END,
 	  smtp_code = CASE WHEN e.state IN ('dot', 'pending') THEN d.smtp_code ELSE e.code END,
@@ -36,12 +38,13 @@ const sqlCommitRows = `
 	  smtp_stage = CASE WHEN e.state IN ('dot', 'pending') THEN d.smtp_stage ELSE e.stage END
 	FROM unnest($1::mail_entry[]) WITH ORDINALITY
 	  AS e (issue_id, subscriber_id, lease, state, at, hash, next, stage, code, enhanced, reply, place)
-	WHERE d.issue_id = e.issue_id AND d.subscriber_id = e.subscriber_id AND d.lease = e.lease
-	  AND (d.state = 'claimed' OR (d.state = 'dot' AND e.state <> 'dot'))
+	WHERE d.issue_id = e.issue_id AND d.subscriber_id = e.subscriber_id
+	  AND ((d.lease = e.lease AND (d.state = 'claimed' OR (d.state = 'dot' AND e.state <> 'dot')))
+	    OR (d.lease = e.lease + 1 AND d.state = 'in_doubt' AND d.next_attempt IS NOT NULL AND NOT d.resent AND e.state NOT IN ('dot', 'in_doubt')))
 	RETURNING e.place, d.state`
 
 // Commit writes entries in one transaction, results before dots, and returns for each the state its row has now; "" where the
-// lease no longer matches, or another connection was permitted the dot. Repeating the same entries answers the same.
+// lease no longer matches, or another connection was permitted the dot; a result is taken also where the next lease doubted it. Repeating the same entries answers the same.
 func (s *Store) Commit(ctx context.Context, entries []ledgerEntry) ([]newsroom.DeliveryState, error) {
 	states := make([]newsroom.DeliveryState, len(entries))
 	var mails, letters, hard []int
@@ -192,7 +195,8 @@ func (s *Store) lookUp(ctx context.Context, q querier, entries []ledgerEntry, wh
 		e := entries[i]
 		now, ok := found[[2]string{e.IssueID, e.SubscriberID}]
 		anothers := e.State == newsroom.DeliveryDot && now.state == newsroom.DeliveryDot && now.dotAt.UnixMicro() != e.At.UnixMicro()
-		if ok && states[i] == "" && now.lease == e.Lease && !anothers {
+		late := now.lease == e.Lease+1 && now.state == e.State && e.State != newsroom.DeliveryDot // a repeat of one
+		if ok && states[i] == "" && (now.lease == e.Lease && !anothers || late) {
 			states[i] = now.state
 		}
 	}

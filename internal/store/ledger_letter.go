@@ -76,12 +76,13 @@ const (
 	UPDATE letters SET state = 'dot', dot_at = @at, body_hash = @hash WHERE id = @id AND lease = @lease AND state = 'claimed' RETURNING state`
 	sqlSettleLetter = `
 	UPDATE letters SET state = CASE WHEN resent AND @state IN ('sent', 'in_doubt') THEN 'in_doubt_resent' ELSE @state END,
-	  attempt = attempt + CASE WHEN @state IN ('soft', 'in_doubt') THEN 1 ELSE 0 END,
+	  attempt = attempt + CASE WHEN @state IN ('soft', 'in_doubt') THEN 1 ELSE 0 END - CASE state WHEN 'in_doubt' THEN 1 ELSE 0 END,
 	  next_attempt = CASE WHEN @state = 'soft' OR (@state = 'in_doubt' AND NOT resent) THEN @next::timestamptz END,
 	  done_at = CASE WHEN @state IN ('sent', 'hard', 'expired') OR (@state = 'in_doubt' AND (resent OR @next::timestamptz IS NULL)) THEN @at::timestamptz END,
 	  smtp_code = @code, enhanced = @enhanced, reply = @reply, smtp_stage = @stage
-	WHERE id = @id AND lease = @lease AND state IN ('claimed', 'dot') RETURNING state`
-	sqlLetterState = `SELECT state FROM letters WHERE id = @id AND lease = @lease`
+	WHERE id = @id AND ((lease = @lease AND state IN ('claimed', 'dot'))
+	  OR (lease = @lease + 1 AND state = 'in_doubt' AND next_attempt IS NOT NULL AND NOT resent AND @state <> 'in_doubt')) RETURNING state`
+	sqlLetterState = `SELECT state FROM letters WHERE id = @id AND (lease = @lease OR (lease = @lease + 1 AND state = @state AND @state <> 'dot'))`
 )
 
 // commitLetter writes one entry of a letter and returns its state now, "" where the lease no longer matches.
@@ -95,7 +96,7 @@ func (s *Store) commitLetter(ctx context.Context, tx pgx.Tx, e ledgerEntry) (sta
 		}).Scan(&state)
 	}
 	if errors.Is(err, pgx.ErrNoRows) { // a repeat, or another lease
-		err = tx.QueryRow(ctx, sqlLetterState, args{"id": e.LetterID, "lease": e.Lease}).Scan(&state)
+		err = tx.QueryRow(ctx, sqlLetterState, args{"id": e.LetterID, "lease": e.Lease, "state": string(e.State)}).Scan(&state)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return "", nil
 		}

@@ -163,6 +163,42 @@ func TestTokensAreTheSameForEveryAttempt(t *testing.T) {
 	}
 }
 
+// What a worker that was stopped knows of a mail that is in doubt since is not thrown away, unless the mail is on its way once more.
+func TestALateAnswerEndsADoubt(t *testing.T) {
+	t.Parallel()
+	h, issue := onePublished(t, 5)
+	ctx := t.Context()
+	old, rows := h.take(issue, 5)
+	for _, r := range rows {
+		h.commit(ctx, h.entry(issue, r, old, newsroom.DeliveryDot))
+	}
+	lease, _ := h.take(issue, 5) // all five are in doubt now
+	due := h.now().Add(time.Hour)
+	soft := h.entry(issue, rows[2], old, newsroom.DeliverySoft)
+	soft.Next = &due
+	late := []ledgerEntry{
+		h.entry(issue, rows[0], old, newsroom.DeliverySent), h.entry(issue, rows[1], old, newsroom.DeliveryPending), soft,
+		h.entry(issue, rows[3], old-1, newsroom.DeliverySent), // of an earlier copy
+	}
+	want := []newsroom.DeliveryState{newsroom.DeliverySent, newsroom.DeliveryPending, newsroom.DeliverySoft, ""}
+	for range 2 { // a repeat answers the same
+		if got := h.commit(ctx, late...); !slices.Equal(got, want) {
+			t.Errorf("answers %v, want %v", got, want)
+		}
+	}
+	if got := h.text(`SELECT string_agg(state || attempt, ' ' ORDER BY subscriber_id) FROM mail_deliveries WHERE issue_id = $1`, issue); got != "sent0 pending0 soft1 in_doubt1 in_doubt1" {
+		t.Errorf("rows %s", got)
+	}
+	h.later(quarantine)
+	if again := h.claim(issue, lease, 5); len(again) != 3 || again[0].SubscriberID != rows[1].SubscriberID {
+		t.Fatalf("sent again: %+v", again)
+	}
+	if got := h.commit(ctx, h.entry(issue, rows[4], old, newsroom.DeliverySent)); got[0] != "" {
+		t.Errorf("a mail that is on its way once more is %s", got[0])
+	}
+}
+
+// An old lease gets no dot and no row; only what it knows of mails that went out under it counts.
 func TestOldLeaseCommitsNothing(t *testing.T) {
 	t.Parallel()
 	h, issue := onePublished(t, 3)
@@ -179,7 +215,7 @@ func TestOldLeaseCommitsNothing(t *testing.T) {
 	}
 	got := h.commit(ctx, h.entry(issue, rows[0], old, newsroom.DeliverySent), h.entry(issue, rows[2], old, newsroom.DeliveryDot),
 		h.entry(issue, rows[1], old, newsroom.DeliverySent))
-	if !slices.Equal(got, []newsroom.DeliveryState{"", "", "sent"}) {
+	if !slices.Equal(got, []newsroom.DeliveryState{"sent", "", "sent"}) {
 		t.Errorf("the zombie's commits answer %v", got)
 	}
 	if rows := h.claim(issue, old, 10); len(rows) != 0 {

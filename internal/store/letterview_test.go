@@ -185,30 +185,36 @@ func TestPasswordLetterDiesWithItsLink(t *testing.T) {
 	}
 }
 
+// commits writes one result or dot of a letter and returns its state.
+func (d *newsdesk) commits(t *testing.T, letter string, lease int64, state newsroom.DeliveryState, at time.Time) newsroom.DeliveryState {
+	t.Helper()
+	states, err := d.Commit(t.Context(), []struct {
+		IssueID, SubscriberID, LetterID string
+		Lease                           int64
+		State                           newsroom.DeliveryState
+		At                              time.Time
+		BodyHash                        []byte
+		Next                            *time.Time
+		Stage                           string
+		Code                            int
+		Enhanced, Reply                 string
+		Suppress                        bool
+	}{{LetterID: letter, Lease: lease, State: state, At: at}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return states[0]
+}
+
 func TestLetterLeaseIsFencedAndQuarantined(t *testing.T) {
 	t.Parallel()
 	d := newNewsdesk(t)
 	ctx := t.Context()
 	id := d.upTo(t, story("Vân Khê mở đợt ra quân"), newsroom.StageSubmitted)
 	letter, now := d.letter(t, id, newsroom.LetterSubmitted, d.reviewer), time.Now()
-	commit := func(lease int64, state newsroom.DeliveryState, next *time.Time) newsroom.DeliveryState {
+	commit := func(lease int64, state newsroom.DeliveryState) newsroom.DeliveryState {
 		t.Helper()
-		states, err := d.Commit(ctx, []struct {
-			IssueID, SubscriberID, LetterID string
-			Lease                           int64
-			State                           newsroom.DeliveryState
-			At                              time.Time
-			BodyHash                        []byte
-			Next                            *time.Time
-			Stage                           string
-			Code                            int
-			Enhanced, Reply                 string
-			Suppress                        bool
-		}{{LetterID: letter, Lease: lease, State: state, At: now, Next: next}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return states[0]
+		return d.commits(t, letter, lease, state, now)
 	}
 	old, err := d.LeaseLetter(ctx, letter, now, time.Minute)
 	if err != nil || old.State != newsroom.DeliveryClaimed || old.View.ToEmail != d.reviewer.Email {
@@ -218,11 +224,11 @@ func TestLetterLeaseIsFencedAndQuarantined(t *testing.T) {
 	if err != nil || fresh.Lease != old.Lease+1 {
 		t.Fatalf("leased again %d after %d, %v", fresh.Lease, old.Lease, err)
 	}
-	if got := commit(old.Lease, newsroom.DeliveryDot, nil); got != "" {
+	if got := commit(old.Lease, newsroom.DeliveryDot); got != "" {
 		t.Errorf("the old lease is granted %q", got)
 	}
 	for range 2 {
-		if got := commit(fresh.Lease, newsroom.DeliveryDot, nil); got != newsroom.DeliveryDot {
+		if got := commit(fresh.Lease, newsroom.DeliveryDot); got != newsroom.DeliveryDot {
 			t.Fatalf("dot: %q", got)
 		}
 	}
@@ -239,10 +245,10 @@ func TestLetterLeaseIsFencedAndQuarantined(t *testing.T) {
 	if err != nil || again.State != newsroom.DeliveryClaimed || again.Attempt != 1 || again.View.MessageID != old.View.MessageID {
 		t.Fatalf("after the quarantine: %s, attempt %d, %v", again.State, again.Attempt, err)
 	}
-	if got := commit(again.Lease, newsroom.DeliveryDot, nil); got != newsroom.DeliveryDot {
+	if got := commit(again.Lease, newsroom.DeliveryDot); got != newsroom.DeliveryDot {
 		t.Fatalf("second dot: %q", got)
 	}
-	if got := commit(again.Lease, newsroom.DeliverySent, nil); got != newsroom.DeliveryResent {
+	if got := commit(again.Lease, newsroom.DeliverySent); got != newsroom.DeliveryResent {
 		t.Errorf("a letter that went out twice is %q", got)
 	}
 	if left := d.scalar(t, `SELECT count(*)::text FROM letters WHERE id = $1 AND done_at IS NULL`, letter); left != "0" {
@@ -256,7 +262,7 @@ func TestLetterLeaseIsFencedAndQuarantined(t *testing.T) {
 	if old, err = d.LeaseLetter(ctx, letter, now, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	commit(old.Lease, newsroom.DeliveryDot, nil)
+	commit(old.Lease, newsroom.DeliveryDot)
 	if _, err = d.LeaseLetter(ctx, letter, now, time.Minute); err != nil {
 		t.Fatal(err)
 	}
@@ -270,5 +276,35 @@ func TestLetterLeaseIsFencedAndQuarantined(t *testing.T) {
 	}
 	if done, err := d.LeaseLetter(ctx, letter, now.Add(time.Hour), time.Minute); err != nil || done.State != newsroom.DeliverySent || done.Next != nil {
 		t.Errorf("resolved: %+v, %v", done, err)
+	}
+}
+
+// What a stopped worker knows of a letter that is in doubt since ends the doubt.
+func TestALateAnswerEndsTheDoubtAboutALetter(t *testing.T) {
+	t.Parallel()
+	d := newNewsdesk(t)
+	ctx, now := t.Context(), time.Now()
+	letter := d.letter(t, d.upTo(t, story("Xã họp dân"), newsroom.StageSubmitted), newsroom.LetterSubmitted, d.reviewer)
+	lease, err := d.LeaseLetter(ctx, letter, now, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := func(state newsroom.DeliveryState) newsroom.DeliveryState {
+		t.Helper()
+		return d.commits(t, letter, lease.Lease, state, now)
+	}
+	if got := said(newsroom.DeliveryDot); got != newsroom.DeliveryDot {
+		t.Fatalf("dot: %q", got)
+	}
+	if doubt, err := d.LeaseLetter(ctx, letter, now, time.Minute); err != nil || doubt.State != newsroom.DeliveryInDoubt {
+		t.Fatalf("its worker is stopped: %+v, %v", doubt, err)
+	}
+	for range 2 {
+		if got := said(newsroom.DeliverySent); got != newsroom.DeliverySent {
+			t.Errorf("it wakes and knows: %q", got)
+		}
+	}
+	if got := said(newsroom.DeliveryDot); got != "" {
+		t.Errorf("it gets another dot: %q", got)
 	}
 }
