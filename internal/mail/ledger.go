@@ -61,8 +61,8 @@ type Ledger interface {
 	//
 	// Every other State is a result for a row that is `claimed` or `dot` under the lease: `sent` of a row marked as
 	// resent is kept (and answered) as `in_doubt_resent`, and so is a second `in_doubt`; `pending` gives the row back
-	// untouched, for no copy can exist; a result of the lease before that comes when the row is `in_doubt` already, and not sent once
-	// more, ends the doubt; `soft` and `in_doubt` add one to the attempts and set next_attempt; `hard` with
+	// untouched, for no copy can exist; the answer to a dot of the lease before ends the doubt of a row that is `in_doubt` already
+	// and not sent once more; `soft` and `in_doubt` add one to the attempts and set next_attempt; `hard` with
 	// Suppress also writes a suppression (why `hard`, scope `all`) for the address.
 	Commit(ctx context.Context, entries []Entry) ([]newsroom.DeliveryState, error)
 

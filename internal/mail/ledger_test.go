@@ -295,7 +295,7 @@ func (m *memory) result(e Entry) newsroom.DeliveryState {
 	if r == nil || r.lease != e.Lease {
 		return ""
 	}
-	late := r.state == newsroom.DeliveryInDoubt && r.next != nil && !r.resent && e.State != newsroom.DeliveryInDoubt
+	late := r.state == newsroom.DeliveryInDoubt && r.next != nil && !r.resent && (e.State == newsroom.DeliverySent || e.Stage == string(StageDot) && e.State != newsroom.DeliveryInDoubt)
 	switch {
 	case late: // the next lease has doubted it meanwhile
 		r.attempt--

@@ -16,7 +16,7 @@ func TestOnlyFilesAreRead(t *testing.T) {
 	path := filepath.Join(folder, "mail.log")
 	write(t, path, queued1+active1)
 	if err := syscall.Mkfifo(path+".pipe", 0o600); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	if err := os.Mkdir(path+".d", 0o700); err != nil {
 		t.Fatal(err)

@@ -278,7 +278,7 @@ func (s *Store) complained(ctx context.Context, tx pgx.Tx, u sub) error {
 
 const (
 	sqlLetterAddress = `
-	SELECT coalesce(u.email, s.email, ''), coalesce(l.data->>'to_sealed', '') FROM letters l LEFT JOIN users u ON u.id = l.user_id LEFT JOIN subscribers s ON s.id = l.subscriber_id
+	SELECT coalesce(u.email, s.email, ''), coalesce(decode(l.data->>'to_sealed', 'base64'), '') FROM letters l LEFT JOIN users u ON u.id = l.user_id LEFT JOIN subscribers s ON s.id = l.subscriber_id
 	WHERE l.id = @id`
 	sqlLetterBounced = `
 	UPDATE letters SET state = @state, next_attempt = NULL, done_at = coalesce(done_at, @at), smtp_stage = 'bounce', smtp_code = @code,
@@ -293,7 +293,8 @@ func (s *Store) letterBounced(ctx context.Context, tx pgx.Tx, about reported, b 
 	if ignoreNotFound(err) != nil {
 		return false, err
 	}
-	email, sealed := "", ""
+	var email string
+	var sealed []byte
 	if err := tx.QueryRow(ctx, sqlLetterAddress, args{"id": about.letter}).Scan(&email, &sealed); err != nil {
 		return false, notFound(err)
 	}

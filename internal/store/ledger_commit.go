@@ -23,7 +23,7 @@ var byKeyOnly = map[string]string{
 
 // One statement for results and dots: each costs the database as much to begin as a few rows. A result that comes when the next lease has
 // put its mail in doubt already (its worker was stopped, and woke) ends that doubt, as long as no second copy is on its way: a lease doubts
-// what stood at its dot under the one before it.
+// what stood at its dot under the one before it. What came before the dot is no such answer: another worker may have sent the mail since.
 const sqlCommitRows = `
 	UPDATE mail_deliveries d SET
 	  state = CASE WHEN d.resent AND e.state IN ('sent', 'in_doubt') THEN 'in_doubt_resent' ELSE e.state END,
@@ -40,11 +40,13 @@ const sqlCommitRows = `
 	  AS e (issue_id, subscriber_id, lease, state, at, hash, next, stage, code, enhanced, reply, place)
 	WHERE d.issue_id = e.issue_id AND d.subscriber_id = e.subscriber_id
 	  AND ((d.lease = e.lease AND (d.state = 'claimed' OR (d.state = 'dot' AND e.state <> 'dot')))
-	    OR (d.lease = e.lease + 1 AND d.state = 'in_doubt' AND d.next_attempt IS NOT NULL AND NOT d.resent AND e.state NOT IN ('dot', 'in_doubt')))
+	    OR (d.lease = e.lease + 1 AND d.state = 'in_doubt' AND d.next_attempt IS NOT NULL AND NOT d.resent
+	      AND (e.state = 'sent' OR (e.stage = 'dot' AND e.state IN ('soft', 'hard', 'expired')))))
 	RETURNING e.place, d.state`
 
 // Commit writes entries in one transaction, results before dots, and returns for each the state its row has now; "" where the
-// lease no longer matches, or another connection was permitted the dot; a result is taken also where the next lease doubted it. Repeating the same entries answers the same.
+// lease no longer matches, or another connection was permitted the dot; the answer to a dot is taken also where the next lease has doubted
+// it. Repeating the same entries answers the same.
 func (s *Store) Commit(ctx context.Context, entries []ledgerEntry) ([]newsroom.DeliveryState, error) {
 	states := make([]newsroom.DeliveryState, len(entries))
 	var mails, letters, hard []int

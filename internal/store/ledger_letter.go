@@ -81,7 +81,8 @@ const (
 	  done_at = CASE WHEN @state IN ('sent', 'hard', 'expired') OR (@state = 'in_doubt' AND (resent OR @next::timestamptz IS NULL)) THEN @at::timestamptz END,
 	  smtp_code = @code, enhanced = @enhanced, reply = @reply, smtp_stage = @stage
 	WHERE id = @id AND ((lease = @lease AND state IN ('claimed', 'dot'))
-	  OR (lease = @lease + 1 AND state = 'in_doubt' AND next_attempt IS NOT NULL AND NOT resent AND @state <> 'in_doubt')) RETURNING state`
+	  OR (lease = @lease + 1 AND state = 'in_doubt' AND next_attempt IS NOT NULL AND NOT resent
+	    AND (@state = 'sent' OR (@stage = 'dot' AND @state IN ('soft', 'hard', 'expired'))))) RETURNING state`
 	sqlLetterState = `SELECT state FROM letters WHERE id = @id AND (lease = @lease OR (lease = @lease + 1 AND state = @state AND @state <> 'dot'))`
 )
 

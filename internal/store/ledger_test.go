@@ -174,19 +174,20 @@ func TestALateAnswerEndsADoubt(t *testing.T) {
 	}
 	lease, _ := h.take(issue, 5) // all five are in doubt now
 	due := h.now().Add(time.Hour)
-	soft := h.entry(issue, rows[2], old, newsroom.DeliverySoft)
-	soft.Next = &due
+	soft, before := h.entry(issue, rows[2], old, newsroom.DeliverySoft), h.entry(issue, rows[1], old, newsroom.DeliverySoft)
+	soft.Next, soft.Stage, before.Next, before.Stage = &due, "dot", &due, "rcpt"
 	late := []ledgerEntry{
-		h.entry(issue, rows[0], old, newsroom.DeliverySent), h.entry(issue, rows[1], old, newsroom.DeliveryPending), soft,
+		h.entry(issue, rows[0], old, newsroom.DeliverySent), soft,
 		h.entry(issue, rows[3], old-1, newsroom.DeliverySent), // of an earlier copy
+		before, h.entry(issue, rows[4], old, newsroom.DeliveryPending), // no answers to a dot
 	}
-	want := []newsroom.DeliveryState{newsroom.DeliverySent, newsroom.DeliveryPending, newsroom.DeliverySoft, ""}
+	want := []newsroom.DeliveryState{newsroom.DeliverySent, newsroom.DeliverySoft, "", "", ""}
 	for range 2 { // a repeat answers the same
 		if got := h.commit(ctx, late...); !slices.Equal(got, want) {
 			t.Errorf("answers %v, want %v", got, want)
 		}
 	}
-	if got := h.text(`SELECT string_agg(state || attempt, ' ' ORDER BY subscriber_id) FROM mail_deliveries WHERE issue_id = $1`, issue); got != "sent0 pending0 soft1 in_doubt1 in_doubt1" {
+	if got := h.text(`SELECT string_agg(state || attempt, ' ' ORDER BY subscriber_id) FROM mail_deliveries WHERE issue_id = $1`, issue); got != "sent0 in_doubt1 soft1 in_doubt1 in_doubt1" {
 		t.Errorf("rows %s", got)
 	}
 	h.later(quarantine)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -201,11 +200,10 @@ func (s *Store) stopped(ctx context.Context, q querier, kind newsroom.LetterKind
 
 // toSealed opens the address that a reader typed, or the inspector's. It is sealed in the letter and belongs to no account.
 func (s *Store) toSealed(l letterRow, v *newsroom.LetterView) error {
-	address, err := s.keys.Open(l.data.To)
-	if err != nil {
+	if v.ToEmail = s.unsealed(l.data.To); v.ToEmail == "" {
 		return errNobody
 	}
-	v.ToEmail, v.ActorName, v.Locale = string(address), l.data.From, l.data.Locale
+	v.ActorName, v.Locale = l.data.From, l.data.Locale
 	return nil
 }
 
@@ -224,17 +222,13 @@ func (s *Store) toFriend(ctx context.Context, q querier, l letterRow, v *newsroo
 	return nil
 }
 
-// unsealed opens an address of letterData.To as JSON has it; "" for none, or of a key that is gone.
-func (s *Store) unsealed(encoded string) string {
-	sealed, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || len(sealed) == 0 {
-		return ""
-	}
-	address, err := s.keys.Open(sealed)
+// unsealed opens an address of letterData.To; "" for none, or of a key that is gone.
+func (s *Store) unsealed(address []byte) string {
+	open, err := s.keys.Open(address)
 	if err != nil {
 		return ""
 	}
-	return string(address)
+	return string(open)
 }
 
 const sqlSectionNames = `
