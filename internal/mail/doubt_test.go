@@ -38,6 +38,12 @@ func (w *witness) Took(_ context.Context, ids []string, since time.Time) (map[st
 	return found, nil
 }
 
+// later lets the quarantine of what is in doubt pass.
+func (b *bench) later() {
+	due := time.Now().Add(b.o.Waits.Quarantine)
+	b.o.Now = func() time.Time { return due }
+}
+
 // swallow answers no dot; of the mails to takes it keeps the ones that it has accepted all the same.
 func swallow(takes string) smtpfake.Script {
 	return func(s smtpfake.Step) smtpfake.Action {
@@ -167,7 +173,7 @@ func TestDoubtsAreAskedBeforeAnythingIsSent(t *testing.T) {
 			}
 			return nil
 		}
-		time.Sleep(b.o.Waits.Quarantine)
+		b.later()
 		if _, err := b.SendChunk(t.Context(), id, 0, nil); !errors.Is(err, broken) || b.relay.Count() != 1 {
 			t.Errorf("%s fails: %v, %d copies", op, err, b.relay.Count())
 		}
@@ -189,7 +195,7 @@ func TestOfACopyAfterABounceNobodyKnows(t *testing.T) {
 	b.send(t, id, 0)
 	b.relay.SetScript(nil)
 	row.cameBack = true
-	time.Sleep(b.o.Waits.Quarantine)
+	b.later()
 	if b.send(t, id, 0); row.state != newsroom.DeliveryResent || len(seen.asked) != 0 {
 		t.Errorf("%s, asked about %q", row.state, seen.asked)
 	}
@@ -207,7 +213,7 @@ func TestWhatIsHeldStaysHeldWithoutALog(t *testing.T) {
 	}
 	b.relay.SetScript(nil)
 	b.o.Witness = nil
-	time.Sleep(b.o.Waits.Quarantine)
+	b.later()
 	if out := b.send(t, id, 0); row.state != newsroom.DeliveryInDoubt || out.Next != nil || b.relay.Count() != 1 {
 		t.Errorf("%s, next %v, %d copies", row.state, out.Next, b.relay.Count())
 	}

@@ -19,6 +19,9 @@ import (
 
 const quarantine = 15 * time.Minute
 
+// LedgerEntry is what package store_test commits.
+type LedgerEntry = ledgerEntry
+
 // onePublished is a house with n subscribers and an issue that is ready to go.
 func onePublished(t *testing.T, n int) (*mailHouse, string) {
 	t.Helper()

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"toasoan/internal/store"
 	"toasoan/newsroom"
 )
 
@@ -188,18 +189,7 @@ func TestPasswordLetterDiesWithItsLink(t *testing.T) {
 // commits writes one result or dot of a letter and returns its state.
 func (d *newsdesk) commits(t *testing.T, letter string, lease int64, state newsroom.DeliveryState, at time.Time) newsroom.DeliveryState {
 	t.Helper()
-	states, err := d.Commit(t.Context(), []struct {
-		IssueID, SubscriberID, LetterID string
-		Lease                           int64
-		State                           newsroom.DeliveryState
-		At                              time.Time
-		BodyHash                        []byte
-		Next                            *time.Time
-		Stage                           string
-		Code                            int
-		Enhanced, Reply                 string
-		Suppress                        bool
-	}{{LetterID: letter, Lease: lease, State: state, At: at}})
+	states, err := d.Commit(t.Context(), []store.LedgerEntry{{LetterID: letter, Lease: lease, State: state, At: at}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,14 +41,17 @@ func TestACutNetworkIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback(t.Context()) }()
-	waiting, ended := make(chan struct{}), make(chan error, 2)
+	ended := make(chan error, 2)
 	go func() {
-		close(waiting)
 		_, err := s.ledger.Exec(ctx, `SELECT pg_sleep(600)`)
 		ended <- err
 	}()
-	<-waiting
-	time.Sleep(time.Second) // the statement is acknowledged before the cut
+	for waits := false; !waits; { // the statement has arrived before the cut
+		if err := s.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')`).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // a kernel acknowledges what it has within 40
 	testkit.Loopback(t, false)
 	began := time.Now()
 	go func() {
